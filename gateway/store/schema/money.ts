@@ -1,0 +1,146 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  check,
+  date,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  unique,
+} from 'drizzle-orm/pg-core';
+import { bytea } from './column-types.ts';
+
+// What a tap becomes: a priced journey, postings, presentments in a clearing batch. Rows here are never updated.
+
+/**
+ * A journey with its fare, or held without one. Partitioned by range of service_date like `tap`. `settledNo` orders all
+ * settling; a clearing batch is a half-open range of it, so closing a day updates no journey (ARCHITECTURE.md "Cut-over").
+ */
+export const journey = pgTable(
+  'journey',
+  {
+    serviceDate: date('service_date').notNull(),
+    panToken: bytea('pan_token').notNull(),
+    /** derived from the taps that made it: settling twice makes the same row */
+    journeyId: bytea('journey_id').notNull(),
+    psn: smallint('psn').notNull(),
+    bankId: text('bank_id'),
+    operatorId: text('operator_id').notNull(),
+    lineId: text('line_id').notNull(),
+    mode: text('mode').notNull(),
+    rail: text('rail').notNull(),
+    /** 'complete' | 'missing_tap_out' | 'missing_tap_in' | ... as pair-taps names them */
+    completeness: text('completeness').notNull(),
+    entryTerminalId: text('entry_terminal_id'),
+    entryTapSequence: bigint('entry_tap_sequence', { mode: 'number' }),
+    exitTerminalId: text('exit_terminal_id'),
+    exitTapSequence: bigint('exit_tap_sequence', { mode: 'number' }),
+    startedAt: timestamp('started_at', { withTimezone: true }).notNull(),
+    endedAt: timestamp('ended_at', { withTimezone: true }).notNull(),
+    /** chargeable | debt | loss | held */
+    outcome: text('outcome').notNull(),
+    cause: text('cause'),
+    listFareFen: bigint('list_fare_fen', { mode: 'number' }),
+    fareFen: bigint('fare_fen', { mode: 'number' }),
+    ruleSetId: text('rule_set_id'),
+    ruleSetVersion: text('rule_set_version'),
+    concessionRuleId: text('concession_rule_id'),
+    riderCategory: text('rider_category'),
+    funder: text('funder'),
+    shortfallFen: bigint('shortfall_fen', { mode: 'number' }),
+    claimedFen: bigint('claimed_fen', { mode: 'number' }),
+    trace: jsonb('trace').notNull(),
+    settledNo: bigint('settled_no', { mode: 'number' }).generatedAlwaysAsIdentity(),
+  },
+  (table) => [
+    primaryKey({ name: 'journey_pk', columns: [table.serviceDate, table.panToken, table.journeyId] }),
+    index('journey_settled_no').on(table.settledNo),
+    index('journey_entry_tap').on(table.entryTerminalId, table.entryTapSequence),
+    index('journey_exit_tap').on(table.exitTerminalId, table.exitTapSequence),
+    check('journey_held_or_priced', sql`(${table.outcome} = 'held') = (${table.fareFen} is null)`),
+  ],
+);
+
+/** Chart of accounts: one row per ledger account, e.g. code 1115 of party ICBC in purse bank. */
+export const account = pgTable(
+  'account',
+  {
+    /** code, or code:party */
+    accountId: text('account_id').primaryKey(),
+    code: text('code').notNull(),
+    party: text('party'),
+    nameEn: text('name_en').notNull(),
+    nameZh: text('name_zh').notNull(),
+    /** 'debit' | 'credit': the side on which the balance normally stands */
+    normalSide: text('normal_side').notNull(),
+    /** 'bank' | 'medical' | 'transit': money of one purse never funds another */
+    purse: text('purse').notNull(),
+  },
+  (table) => [unique('account_id_purse').on(table.accountId, table.purse)],
+);
+
+/**
+ * One transfer of double entry: so many fen from the credit account to the debit account. A row that does not balance cannot
+ * be written, because a row is both sides. Immutable by trigger; a correction is a new row that names the first.
+ */
+export const posting = pgTable(
+  'posting',
+  {
+    /** derived from the cause and the line number: posting twice makes the same row */
+    postingId: bytea('posting_id').primaryKey(),
+    causeKind: text('cause_kind').notNull(),
+    causeId: bytea('cause_id').notNull(),
+    lineNo: smallint('line_no').notNull(),
+    serviceDate: date('service_date').notNull(),
+    purse: text('purse').notNull(),
+    debitAccount: text('debit_account').notNull(),
+    creditAccount: text('credit_account').notNull(),
+    amountFen: bigint('amount_fen', { mode: 'number' }).notNull(),
+    correctsPostingId: bytea('corrects_posting_id'),
+    postedNo: bigint('posted_no', { mode: 'number' }).generatedAlwaysAsIdentity(),
+  },
+  (table) => [
+    check('posting_amount_positive', sql`${table.amountFen} > 0`),
+    check('posting_two_accounts', sql`${table.debitAccount} <> ${table.creditAccount}`),
+    index('posting_cause').on(table.causeKind, table.causeId),
+  ],
+);
+
+/** The event that ends a clearing date: every journey with settledNo in (afterSettledNo, upToSettledNo] belongs to it. */
+export const cutOver = pgTable('cut_over', {
+  clearingDate: date('clearing_date').primaryKey(),
+  afterSettledNo: bigint('after_settled_no', { mode: 'number' }).notNull(),
+  upToSettledNo: bigint('up_to_settled_no', { mode: 'number' }).notNull(),
+  cutAt: timestamp('cut_at', { withTimezone: true }).notNull(),
+});
+
+/** One file that is or will be sent: what was signed, and the signature, made once and stored. */
+export const clearingBatch = pgTable(
+  'clearing_batch',
+  {
+    party: text('party').notNull(),
+    kind: text('kind').notNull(),
+    clearingDate: date('clearing_date').notNull(),
+    sequence: integer('sequence').notNull(),
+    fileName: text('file_name').notNull(),
+    records: integer('records').notNull(),
+    totalFen: bigint('total_fen', { mode: 'number' }).notNull(),
+    fileSm3: bytea('file_sm3').notNull(),
+    fileSha256: bytea('file_sha256').notNull(),
+    manifest: bytea('manifest').notNull(),
+    manifestSm3: bytea('manifest_sm3').notNull(),
+    previousManifestSm3: bytea('previous_manifest_sm3'),
+    signature: bytea('signature').notNull(),
+  },
+  (table) => [
+    primaryKey({
+      name: 'clearing_batch_pk',
+      columns: [table.party, table.kind, table.clearingDate, table.sequence],
+    }),
+  ],
+);

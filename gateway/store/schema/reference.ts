@@ -1,0 +1,162 @@
+import {
+  bigint,
+  date,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core';
+import { bytea } from './column-types.ts';
+
+// Reference data: small, read into memory at start, replicated to every node when the store is Citus.
+
+export const operator = pgTable('operator', {
+  operatorId: text('operator_id').primaryKey(),
+  nameZh: text('name_zh').notNull(),
+  nameEn: text('name_en').notNull(),
+  jurisdiction: text('jurisdiction').notNull(),
+  timeZone: text('time_zone').notNull(),
+  /** local time HH:MM at which a service date begins; taps before it belong to the day before */
+  serviceDayStart: text('service_day_start').notNull(),
+});
+
+export const line = pgTable('line', {
+  lineId: text('line_id').primaryKey(),
+  operatorId: text('operator_id')
+    .notNull()
+    .references(() => operator.operatorId),
+  nameZh: text('name_zh').notNull(),
+  nameEn: text('name_en').notNull(),
+  mode: text('mode').notNull(),
+  /** GTFS network: what fare rules are scoped by */
+  networkId: text('network_id').notNull(),
+  rail: text('rail').notNull(),
+  /** amount sent in 9F02, fen: the price on offline_purchase (null = keyed in at the terminal), the probe amount on oda */
+  amountFen: integer('amount_fen'),
+  merchantId: text('merchant_id').notNull(),
+  merchantNameZh: text('merchant_name_zh').notNull(),
+  mcc: text('mcc').notNull(),
+});
+
+export const station = pgTable('station', {
+  stationId: text('station_id').primaryKey(),
+  lineId: text('line_id')
+    .notNull()
+    .references(() => line.lineId),
+  nameZh: text('name_zh').notNull(),
+  nameEn: text('name_en').notNull(),
+  /** distance along the line from its first station, metres */
+  metres: integer('metres').notNull(),
+});
+
+export const bank = pgTable('bank', {
+  bankId: text('bank_id').primaryKey(),
+  nameZh: text('name_zh').notNull(),
+  cnapsCode: text('cnaps_code').notNull(),
+  bic: text('bic'),
+  unionpayId: text('unionpay_id'),
+  /** the bank's clearing profile as loaded from its data file */
+  profile: jsonb('profile').notNull(),
+});
+
+/** Leading digits of PANs and the bank that issues them; the longest match wins. */
+export const bankBin = pgTable('bank_bin', {
+  bin: text('bin').primaryKey(),
+  bankId: text('bank_id')
+    .notNull()
+    .references(() => bank.bankId),
+});
+
+export const caKey = pgTable(
+  'ca_key',
+  {
+    rid: text('rid').notNull(),
+    keyIndex: smallint('key_index').notNull(),
+    algorithm: text('algorithm').notNull(),
+    publicKey: bytea('public_key').notNull(),
+    expiresOn: date('expires_on').notNull(),
+  },
+  (table) => [primaryKey({ name: 'ca_key_pk', columns: [table.rid, table.keyIndex] })],
+);
+
+export const terminal = pgTable('terminal', {
+  terminalId: text('terminal_id').primaryKey(),
+  operatorId: text('operator_id')
+    .notNull()
+    .references(() => operator.operatorId),
+  lineId: text('line_id')
+    .notNull()
+    .references(() => line.lineId),
+  stationId: text('station_id').references(() => station.stationId),
+  tapKind: text('tap_kind').notNull(),
+  sm2PublicKey: bytea('sm2_public_key').notNull(),
+  revokedAt: timestamp('revoked_at', { withTimezone: true }),
+});
+
+export const hotlistVersion = pgTable('hotlist_version', {
+  version: integer('version').primaryKey(),
+  publishedAt: timestamp('published_at', { withTimezone: true }).notNull(),
+});
+
+/** A card is on the list in every version v with addedVersion <= v and (removedVersion is null or v < removedVersion). */
+export const hotlistEntry = pgTable(
+  'hotlist_entry',
+  {
+    panToken: bytea('pan_token').notNull(),
+    psn: smallint('psn').notNull(),
+    addedVersion: integer('added_version').notNull(),
+    removedVersion: integer('removed_version'),
+    reason: text('reason').notNull(),
+  },
+  (table) => [
+    primaryKey({ name: 'hotlist_entry_pk', columns: [table.panToken, table.psn, table.addedVersion] }),
+  ],
+);
+
+/** A card's right to a rider category, with the evidence seen at the desk. The birth date is sealed by the key provider. */
+export const concessionEnrolment = pgTable(
+  'concession_enrolment',
+  {
+    panToken: bytea('pan_token').notNull(),
+    psn: smallint('psn').notNull(),
+    category: text('category').notNull(),
+    evidenceKind: text('evidence_kind').notNull(),
+    birthDateSealed: bytea('birth_date_sealed'),
+    validFrom: date('valid_from').notNull(),
+    validTo: date('valid_to'),
+    reviewDueOn: date('review_due_on'),
+    revokedOn: date('revoked_on'),
+  },
+  (table) => [
+    primaryKey({
+      name: 'concession_enrolment_pk',
+      columns: [table.panToken, table.psn, table.category, table.validFrom],
+    }),
+  ],
+);
+
+/** Operator staff and tools: bearer tokens, kept only as SM3 hashes. */
+export const operatorToken = pgTable('operator_token', {
+  tokenSm3: bytea('token_sm3').primaryKey(),
+  label: text('label').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+});
+
+/** Refused requests and records that left nothing else behind, counted per code, calendar date (UTC) and terminal ('' unknown). */
+export const refusalCount = pgTable(
+  'refusal_count',
+  {
+    calendarDate: date('calendar_date').notNull(),
+    code: text('code').notNull(),
+    terminalId: text('terminal_id').notNull(),
+    count: bigint('count', { mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ name: 'refusal_count_pk', columns: [table.calendarDate, table.code, table.terminalId] }),
+    index('refusal_count_code').on(table.code),
+  ],
+);
