@@ -11,7 +11,6 @@ export default tseslint.config(
         'error',
         { considerDefaultExhaustiveForUnions: false },
       ],
-      '@typescript-eslint/no-floating-promises': ['error', { checksVoidReturn: undefined }].slice(0, 1),
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },

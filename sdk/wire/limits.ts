@@ -25,4 +25,5 @@ export const TAP_FUTURE_MAX_MS = 10 * 60 * 1000;
 export const TAP_AGE_MAX_MS = 90 * 24 * 60 * 60 * 1000;
 
 const BASE64_OF_RECORD_MAX = Math.ceil(RECORD_BYTES_MAX / 3) * 4;
-if (BASE64_OF_RECORD_MAX + 256 > TAP_BODY_BYTES_MAX) throw new RangeError('a body cannot carry the largest record');
+if (BASE64_OF_RECORD_MAX + 256 > TAP_BODY_BYTES_MAX)
+  throw new RangeError('a body cannot carry the largest record');

@@ -42,7 +42,8 @@ export function multiplyPermille(amount: Fen, permille: number, rounding: Roundi
 /** @throws RangeError for a negative amount or a divisor that is not a positive integer */
 export function divideFen(amount: Fen, divisor: number, rounding: Rounding): Fen {
   if (amount < 0) throw new RangeError('a negative amount has no rounding rule here');
-  if (!Number.isSafeInteger(divisor) || divisor <= 0) throw new RangeError('divisor must be a positive integer');
+  if (!Number.isSafeInteger(divisor) || divisor <= 0)
+    throw new RangeError('divisor must be a positive integer');
   const remainder = amount % divisor;
   const floor = (amount - remainder) / divisor;
   switch (rounding) {

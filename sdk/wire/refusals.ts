@@ -7,16 +7,32 @@
  */
 export const REFUSALS = [
   // The request cannot be read at all.
-  { code: 'gateway_unavailable', where: 'request', text: 'The gateway cannot reach its database; keep the record and send it again.' },
-  { code: 'overloaded', where: 'request', text: 'The request cannot be answered within its budget; decide offline and send the record later.' },
-  { code: 'content_type_unsupported', where: 'request', text: 'The content type of the request is not the one that this route takes.' },
+  {
+    code: 'gateway_unavailable',
+    where: 'request',
+    text: 'The gateway cannot reach its database; keep the record and send it again.',
+  },
+  {
+    code: 'overloaded',
+    where: 'request',
+    text: 'The request cannot be answered within its budget; decide offline and send the record later.',
+  },
+  {
+    code: 'content_type_unsupported',
+    where: 'request',
+    text: 'The content type of the request is not the one that this route takes.',
+  },
   { code: 'body_too_large', where: 'request', text: 'The body is larger than the limit of this route.' },
   { code: 'json_malformed', where: 'request', text: 'The body is not well-formed JSON.' },
   { code: 'field_invalid', where: 'request', text: 'A field is missing, unknown, or not of its type.' },
   { code: 'route_unknown', where: 'request', text: 'There is no such route.' },
   { code: 'method_not_allowed', where: 'request', text: 'The route exists, but not for this method.' },
   { code: 'token_missing', where: 'request', text: 'This route needs a bearer token.' },
-  { code: 'token_invalid', where: 'request', text: 'The bearer token is unknown, expired, or not for this route.' },
+  {
+    code: 'token_invalid',
+    where: 'request',
+    text: 'The bearer token is unknown, expired, or not for this route.',
+  },
   { code: 'not_found', where: 'request', text: 'There is nothing of that name.' },
 
   // The record is not a tap record of a terminal of ours. Nothing is stored but a count.
@@ -24,31 +40,87 @@ export const REFUSALS = [
   { code: 'record_too_large', where: 'record', text: 'The record is over the size bound.' },
   { code: 'record_malformed', where: 'record', text: 'The record is not a well-formed tap record.' },
   { code: 'terminal_unknown', where: 'record', text: 'The terminal is not registered.' },
-  { code: 'terminal_mac_invalid', where: 'record', text: 'The MAC of the record does not verify under the key of its terminal.' },
+  {
+    code: 'terminal_mac_invalid',
+    where: 'record',
+    text: 'The MAC of the record does not verify under the key of its terminal.',
+  },
   { code: 'terminal_revoked', where: 'record', text: 'The terminal was revoked before this tap.' },
-  { code: 'terminal_mismatch', where: 'record', text: 'The token belongs to another terminal than the record.' },
-  { code: 'tap_placement_unknown', where: 'record', text: 'Line, station, tap kind or rail is not one that this terminal serves.' },
-  { code: 'tap_time_implausible', where: 'record', text: 'The tap lies in the future or before the age that is accepted.' },
-  { code: 'tap_identity_reused', where: 'record', text: 'This terminal and sequence were already used with other bytes.' },
+  {
+    code: 'terminal_mismatch',
+    where: 'record',
+    text: 'The token belongs to another terminal than the record.',
+  },
+  {
+    code: 'tap_placement_unknown',
+    where: 'record',
+    text: 'Line, station, tap kind or rail is not one that this terminal serves.',
+  },
+  {
+    code: 'tap_time_implausible',
+    where: 'record',
+    text: 'The tap lies in the future or before the age that is accepted.',
+  },
+  {
+    code: 'tap_identity_reused',
+    where: 'record',
+    text: 'This terminal and sequence were already used with other bytes.',
+  },
 
   // The card's own proof. At a gate these deny; at the gateway, for a rider who has travelled, they are causes of a loss.
   { code: 'card_data_missing', where: 'proof', text: 'A data object that the proof needs was not read.' },
-  { code: 'card_data_invalid', where: 'proof', text: 'A data object of the card does not have the form that the specification gives it.' },
-  { code: 'ca_key_unknown', where: 'proof', text: 'No certification authority key of that RID and index is loaded, or it has expired.' },
+  {
+    code: 'card_data_invalid',
+    where: 'proof',
+    text: 'A data object of the card does not have the form that the specification gives it.',
+  },
+  {
+    code: 'ca_key_unknown',
+    where: 'proof',
+    text: 'No certification authority key of that RID and index is loaded, or it has expired.',
+  },
   { code: 'issuer_certificate_invalid', where: 'proof', text: 'The issuer certificate does not verify.' },
   { code: 'issuer_certificate_expired', where: 'proof', text: 'The issuer certificate has expired.' },
   { code: 'card_certificate_invalid', where: 'proof', text: 'The card certificate does not verify.' },
   { code: 'card_certificate_expired', where: 'proof', text: 'The card certificate has expired.' },
-  { code: 'fdda_version_refused', where: 'proof', text: 'The dynamic signature does not cover the amount (fDDA version 00).' },
-  { code: 'dynamic_signature_invalid', where: 'proof', text: 'The dynamic signature does not verify over what the terminal says it sent.' },
-  { code: 'dynamic_number_mismatch', where: 'proof', text: 'The number inside the dynamic signature is not the ATC.' },
-  { code: 'cryptogram_type_refused', where: 'proof', text: 'The card gave a cryptogram of a type that this rail does not take.' },
-  { code: 'cryptogram_invalid', where: 'proof', text: 'The application cryptogram does not verify under the issuer key.' },
-  { code: 'amount_mismatch', where: 'proof', text: 'The amount the card signed is not the amount of this rail and place.' },
+  {
+    code: 'fdda_version_refused',
+    where: 'proof',
+    text: 'The dynamic signature does not cover the amount (fDDA version 00).',
+  },
+  {
+    code: 'dynamic_signature_invalid',
+    where: 'proof',
+    text: 'The dynamic signature does not verify over what the terminal says it sent.',
+  },
+  {
+    code: 'dynamic_number_mismatch',
+    where: 'proof',
+    text: 'The number inside the dynamic signature is not the ATC.',
+  },
+  {
+    code: 'cryptogram_type_refused',
+    where: 'proof',
+    text: 'The card gave a cryptogram of a type that this rail does not take.',
+  },
+  {
+    code: 'cryptogram_invalid',
+    where: 'proof',
+    text: 'The application cryptogram does not verify under the issuer key.',
+  },
+  {
+    code: 'amount_mismatch',
+    where: 'proof',
+    text: 'The amount the card signed is not the amount of this rail and place.',
+  },
   { code: 'card_expired', where: 'proof', text: 'The card has expired.' },
 
   // The card is genuine; its act or its standing is not good.
-  { code: 'atc_reused', where: 'standing', text: 'This act of the card (PAN, sequence number, ATC) was already reported from elsewhere.' },
+  {
+    code: 'atc_reused',
+    where: 'standing',
+    text: 'This act of the card (PAN, sequence number, ATC) was already reported from elsewhere.',
+  },
   { code: 'hotlisted', where: 'standing', text: 'The card is on the hotlist.' },
   { code: 'bank_unknown', where: 'standing', text: 'The card belongs to no cooperating bank.' },
 
@@ -57,7 +129,11 @@ export const REFUSALS = [
   { code: 'card_torn', where: 'gate', text: 'The card left the field before everything was read.' },
   { code: 'card_unsupported', where: 'gate', text: 'The card has no application that this gate takes.' },
   { code: 'card_protocol_error', where: 'gate', text: 'The card answered outside the protocol.' },
-  { code: 'hotlist_too_old', where: 'gate', text: 'The hotlist of the gate is older than its permitted age.' },
+  {
+    code: 'hotlist_too_old',
+    where: 'gate',
+    text: 'The hotlist of the gate is older than its permitted age.',
+  },
   { code: 'pass_back', where: 'gate', text: 'The card was presented at this gate a moment ago.' },
   { code: 'journal_full', where: 'gate', text: 'The journal of the gate is full.' },
 ] as const;
