@@ -20,13 +20,15 @@ import type { TapSequence, TerminalId } from '../wire/identifiers.ts';
  *     CC  0-40   ASCII            refusal code of a denial; empty for open
  *     CD  5-16   binary           DF name of the selected application (tag 84 of its FCI)
  *     E3  any    BER-TLV          terminal data objects as sent to the card (9F66 9F02 9F03 9F1A 95 5F2A 9A 9C 9F37 DF69) and
- *                                 those that only clearing needs (9F33 9F1E 9F35 9F34 9F09 9F41), in ascending tag order
- *     E4  any    binary           the GPO response body, verbatim (77 template)
- *     E5  3..    binary           one record, verbatim: SFI, record number, response body (70 template); in the order read
+ *                                 those that only clearing needs (9F33 9F1E 9F35 9F34 9F09 9F41), each once, ascending by their
+ *                                 tag bytes as printed (5F2A before 95 before 9F02)
+ *     E4  1-256  binary           the GPO response body, verbatim (77 template)
+ *     E5  3-258  binary           one record, verbatim: SFI, record number, response body (70 template); in the order read
  *     DE  32     binary           HMAC-SM3 under the terminal's MAC key over all bytes of E1's value before this object
  *
  * The card's data objects are kept as read because the proof is made over bytes, not over meanings. A denial may lack E4 and
- * E5, because a card may have failed before it gave them.
+ * E5, because a card may have failed before it gave them; E5 without E4 cannot be, since E4 says which records to read. A card that
+ * failed before an application was selected leaves no tap record, only a fault of the terminal: nothing in it names a card.
  */
 export type TapRecord = {
   readonly terminalId: TerminalId;

@@ -1,0 +1,104 @@
+/**
+ * The one spelling of BER-TLV that a tap record is written in: a single-byte tag for the record's own objects (or up to three
+ * bytes for EMV data objects), the shortest length form, no padding between objects. What has another spelling is not a tap
+ * record, so that one meaning has one byte string and its hash is its identity.
+ *
+ * The card's own objects are looser (zero bytes between them are legal) and are read by `emv/ber-tlv`.
+ */
+export type CanonicalObject = {
+  /** tag bytes as one number: 0xC1, 0x9F02 */
+  readonly tag: number;
+  /** offset of the first tag byte */
+  readonly start: number;
+  readonly value: Uint8Array;
+  /** offset after the last value byte */
+  readonly end: number;
+};
+
+const TAG_BYTES_MAX = 3;
+
+/**
+ * Reads the objects that fill `bytes` from `start` to `end` exactly.
+ *
+ * @returns null when a tag or length is cut off, not in its shortest form, indefinite, or overruns `end`
+ */
+export function readCanonicalObjects(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): CanonicalObject[] | null {
+  const objects: CanonicalObject[] = [];
+  let offset = start;
+  while (offset < end) {
+    const object = readCanonicalObject(bytes, offset, end);
+    if (object === null) return null;
+    objects.push(object);
+    offset = object.end;
+  }
+  return objects;
+}
+
+function readCanonicalObject(bytes: Uint8Array, start: number, end: number): CanonicalObject | null {
+  const tag = readTag(bytes, start, end);
+  if (tag === null) return null;
+  const length = readLength(bytes, tag.end, end);
+  if (length === null || length.end + length.value > end) return null;
+  const valueEnd = length.end + length.value;
+  return { tag: tag.value, start, value: bytes.subarray(length.end, valueEnd), end: valueEnd };
+}
+
+type Numeral = { readonly value: number; readonly end: number };
+
+/**
+ * ISO 8825-1: low five bits all set announce further tag bytes, the first of which is no leading zero (80 or 00). That EMV
+ * writes 9F02, whose number 2 would fit one byte, is the rule of its tags and not a second spelling.
+ */
+function readTag(bytes: Uint8Array, start: number, limit: number): Numeral | null {
+  const first = byteAt(bytes, start, limit);
+  if (first === null || first === 0) return null;
+  if ((first & 0x1f) !== 0x1f) return { value: first, end: start + 1 };
+  let value = first;
+  for (let offset = start + 1; offset < start + TAG_BYTES_MAX; offset++) {
+    const next = byteAt(bytes, offset, limit);
+    if (next === null || (offset === start + 1 && (next & 0x7f) === 0)) return null;
+    value = value * 256 + next;
+    if ((next & 0x80) === 0) return { value, end: offset + 1 };
+  }
+  return null;
+}
+
+function readLength(bytes: Uint8Array, start: number, limit: number): Numeral | null {
+  const first = byteAt(bytes, start, limit);
+  if (first === null) return null;
+  if (first < 0x80) return { value: first, end: start + 1 };
+  const second = byteAt(bytes, start + 1, limit);
+  if (first === 0x81) return second !== null && second >= 0x80 ? { value: second, end: start + 2 } : null;
+  const third = byteAt(bytes, start + 2, limit);
+  if (first !== 0x82 || second === null || third === null) return null;
+  const value = second * 256 + third;
+  return value > 0xff ? { value, end: start + 3 } : null;
+}
+
+function byteAt(bytes: Uint8Array, offset: number, limit: number): number | null {
+  return offset < limit ? (bytes[offset] ?? null) : null;
+}
+
+/** Writes one object in its shortest form. @throws RangeError for a value over 65,535 bytes or a tag over three bytes */
+export function writeCanonicalObject(tag: number, ...valueParts: readonly Uint8Array[]): Uint8Array {
+  const length = valueParts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([tagBytes(tag), lengthBytes(length), ...valueParts]);
+}
+
+function tagBytes(tag: number): Uint8Array {
+  if (!Number.isInteger(tag) || tag <= 0 || tag > 0xffffff) throw new RangeError('tag of one to three bytes');
+  if (tag <= 0xff) return Uint8Array.of(tag);
+  if (tag <= 0xffff) return Uint8Array.of(tag >> 8, tag & 0xff);
+  return Uint8Array.of(tag >> 16, (tag >> 8) & 0xff, tag & 0xff);
+}
+
+function lengthBytes(length: number): Uint8Array {
+  if (length > 0xffff) throw new RangeError('value over 65,535 bytes');
+  if (length < 0x80) return Uint8Array.of(length);
+  if (length <= 0xff) return Uint8Array.of(0x81, length);
+  return Uint8Array.of(0x82, length >> 8, length & 0xff);
+}

@@ -1,0 +1,202 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type TapSequence, type TerminalId } from '../wire/identifiers.ts';
+import { RECORD_BYTES_MAX } from '../wire/limits.ts';
+import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
+import { type Refusal, refuse } from '../wire/refusals.ts';
+import { type CanonicalObject, readCanonicalObjects, writeCanonicalObject } from './canonical-tlv.ts';
+import {
+  asciiText,
+  MAC_BYTES,
+  MAC_TAG,
+  readBigEndian,
+  RECORD_LAYOUT,
+  RECORD_TAG,
+  type FieldLayout,
+} from './tap-record-layout.ts';
+import { type CardRecord, TAP_RECORD_LAYOUT_VERSION, type TapRecord } from './tap-record.ts';
+
+export type ParsedTapRecord = {
+  readonly ok: true;
+  readonly record: TapRecord;
+  /** the bytes that the terminal's MAC is made over: all of E1's value before the MAC object */
+  readonly macInput: Uint8Array;
+  readonly mac: Uint8Array;
+};
+
+export type UnreadableTapRecord = {
+  readonly ok: false;
+  readonly refusal: Refusal<'record_too_large' | 'record_malformed'>;
+};
+
+/**
+ * Writes a tap record, MAC included. The bytes are read back before they are returned, so that no terminal can make a record
+ * that a gateway would refuse.
+ *
+ * @param mac HMAC-SM3 under the terminal's MAC key, 32 bytes
+ * @throws RangeError for a record that has no canonical form; its message is the path of the field and never a value
+ */
+export function encodeTapRecord(record: TapRecord, mac: (macInput: Uint8Array) => Uint8Array): Uint8Array {
+  const macInput = Buffer.concat(recordFields(record));
+  const bytes = writeCanonicalObject(RECORD_TAG, macInput, writeCanonicalObject(MAC_TAG, mac(macInput)));
+  const reading = parseTapRecord(bytes);
+  if (!reading.ok)
+    throw new RangeError(`not a tap record: ${reading.refusal.code} ${reading.refusal.field ?? ''}`);
+  return bytes;
+}
+
+function recordFields(record: TapRecord): Uint8Array[] {
+  return [
+    writeCanonicalObject(0xc1, Uint8Array.of(TAP_RECORD_LAYOUT_VERSION)),
+    writeCanonicalObject(0xc2, asciiBytes(record.terminalId)),
+    writeCanonicalObject(0xc3, bigEndian(record.tapSequence, 4)),
+    writeCanonicalObject(0xc4, bigEndian(record.tappedAtMs, 8)),
+    writeCanonicalObject(0xc5, Uint8Array.of(RAILS.indexOf(record.rail))),
+    writeCanonicalObject(0xc6, Uint8Array.of(TAP_KINDS.indexOf(record.tapKind))),
+    writeCanonicalObject(0xc7, asciiBytes(record.lineId)),
+    writeCanonicalObject(0xc8, asciiBytes(record.stationId ?? '')),
+    writeCanonicalObject(0xc9, asciiBytes(record.ruleSetVersion)),
+    writeCanonicalObject(0xca, bigEndian(record.hotlistVersion, 4)),
+    writeCanonicalObject(0xcb, Uint8Array.of(GATE_DECISIONS.indexOf(record.gateDecision))),
+    writeCanonicalObject(0xcc, asciiBytes(record.gateRefusal ?? '')),
+    writeCanonicalObject(0xcd, record.dfName),
+    writeCanonicalObject(0xe3, record.terminalData),
+    ...(record.gpoResponse === null ? [] : [writeCanonicalObject(0xe4, record.gpoResponse)]),
+    ...record.cardRecords.map((read) =>
+      writeCanonicalObject(0xe5, Uint8Array.of(read.sfi, read.recordNumber), read.body),
+    ),
+  ];
+}
+
+/** @throws RangeError for a character outside ASCII, which Latin-1 would silently fold */
+function asciiBytes(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'latin1');
+  if (bytes.toString('latin1') !== text) throw new RangeError('a text of a tap record is ASCII');
+  return bytes;
+}
+
+/** @throws RangeError for a number that is no integer of that many bytes */
+function bigEndian(value: number, byteCount: number): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** byteCount)
+    throw new RangeError(`an unsigned integer of ${byteCount} bytes`);
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(value));
+  return bytes.subarray(8 - byteCount);
+}
+
+/**
+ * Reads a tap record from the bytes that a terminal sent. Strictly canonical: what is accepted is exactly what
+ * `encodeTapRecord` writes, so equal meaning is equal bytes. The parts of the record are views of `bytes`, not copies.
+ *
+ * @refuses record_too_large over RECORD_BYTES_MAX; record_malformed with the path of the first field, in the order of the
+ *   layout, that is cut off, out of order, missing, repeated, of another length or of another form
+ */
+export function parseTapRecord(bytes: Uint8Array): ParsedTapRecord | UnreadableTapRecord {
+  if (bytes.length > RECORD_BYTES_MAX) return { ok: false, refusal: refuse('record_too_large', 'E1') };
+  const [outer, ...trailing] = readCanonicalObjects(bytes, 0, bytes.length) ?? [];
+  if (outer?.tag !== RECORD_TAG || trailing.length > 0) return malformed('E1');
+  const children = readCanonicalObjects(outer.value, 0, outer.value.length);
+  if (children === null) return malformed('E1');
+
+  const fields = assignFields(children);
+  if (typeof fields === 'string') return malformed(`E1.${fields}`);
+  const record = buildRecord(fields);
+  const contradiction = findContradiction(record);
+  if (contradiction !== null) return malformed(`E1.${contradiction}`);
+
+  const macObject = children[children.length - 1];
+  if (macObject === undefined) return malformed('E1.DE');
+  return { ok: true, record, macInput: outer.value.subarray(0, macObject.start), mac: macObject.value };
+}
+
+function malformed(field: string): UnreadableTapRecord {
+  return { ok: false, refusal: refuse('record_malformed', field) };
+}
+
+type Fields = ReadonlyMap<number, readonly Uint8Array[]>;
+
+/** Walks layout and objects side by side. @returns the tag of the first field that does not fit */
+function assignFields(children: readonly CanonicalObject[]): Fields | string {
+  const fields = new Map<number, readonly Uint8Array[]>();
+  let next = 0;
+  for (const layout of RECORD_LAYOUT) {
+    const values: Uint8Array[] = [];
+    for (let child = children[next]; child?.tag === layout.tag; child = children[next]) {
+      if (!fits(layout, child.value) || (values.length > 0 && layout.occurs !== 'any number'))
+        return fieldName(layout.tag);
+      values.push(child.value);
+      next++;
+    }
+    if (values.length === 0 && layout.occurs === 'once') return fieldName(layout.tag);
+    fields.set(layout.tag, values);
+  }
+  const surplus = children[next];
+  return surplus === undefined ? fields : fieldName(surplus.tag);
+}
+
+function fits(layout: FieldLayout, value: Uint8Array): boolean {
+  return value.length >= layout.minBytes && value.length <= layout.maxBytes && layout.accepts(value);
+}
+
+function fieldName(tag: number): string {
+  return tag.toString(16).toUpperCase();
+}
+
+/** The layout has judged every field, so the casts to branded words below only give a judged value its name. */
+function buildRecord(fields: Fields): TapRecord {
+  const stationId = asciiText(valueOf(fields, 0xc8));
+  const gateRefusal = asciiText(valueOf(fields, 0xcc));
+  return {
+    terminalId: asciiText(valueOf(fields, 0xc2)) as TerminalId,
+    tapSequence: readBigEndian(valueOf(fields, 0xc3)) as TapSequence,
+    tappedAtMs: readBigEndian(valueOf(fields, 0xc4)),
+    rail: wordAt(RAILS, valueOf(fields, 0xc5)),
+    tapKind: wordAt(TAP_KINDS, valueOf(fields, 0xc6)),
+    lineId: asciiText(valueOf(fields, 0xc7)),
+    stationId: stationId === '' ? null : stationId,
+    ruleSetVersion: asciiText(valueOf(fields, 0xc9)),
+    hotlistVersion: readBigEndian(valueOf(fields, 0xca)),
+    gateDecision: wordAt(GATE_DECISIONS, valueOf(fields, 0xcb)),
+    gateRefusal: gateRefusal === '' ? null : gateRefusal,
+    dfName: valueOf(fields, 0xcd),
+    terminalData: valueOf(fields, 0xe3),
+    gpoResponse: fields.get(0xe4)?.[0] ?? null,
+    cardRecords: (fields.get(0xe5) ?? []).map(readCardRecord),
+  };
+}
+
+function readCardRecord(value: Uint8Array): CardRecord {
+  const [sfi = 0, recordNumber = 0] = value;
+  return { sfi, recordNumber, body: value.subarray(2) };
+}
+
+function valueOf(fields: Fields, tag: number): Uint8Array {
+  const value = fields.get(tag)?.[0];
+  if (value === undefined) throw new RangeError('a field that occurs once was not assigned');
+  return value;
+}
+
+function wordAt<Word extends string>(list: readonly Word[], value: Uint8Array): Word {
+  const word = list[value[0] ?? list.length];
+  if (word === undefined) throw new RangeError('an index that the layout accepted is not in its list');
+  return word;
+}
+
+/** @returns the tag of the field that says something else than another one */
+function findContradiction(record: TapRecord): string | null {
+  if ((record.gateDecision === 'open') !== (record.gateRefusal === null)) return 'CC';
+  if (record.gpoResponse === null && record.cardRecords.length > 0) return 'E5';
+  return null;
+}
+
+/**
+ * Whether the record was made by the terminal whose MAC key `mac` uses.
+ *
+ * @param mac HMAC-SM3 under that key, 32 bytes; the key itself may stay with a key provider
+ */
+export function verifyTapRecordMac(
+  parsed: Pick<ParsedTapRecord, 'macInput' | 'mac'>,
+  mac: (macInput: Uint8Array) => Uint8Array,
+): boolean {
+  const expected = mac(parsed.macInput);
+  return expected.length === MAC_BYTES && timingSafeEqual(expected, parsed.mac);
+}

@@ -1,0 +1,89 @@
+import { isTerminalId } from '../wire/identifiers.ts';
+import { RECORD_BYTES_MAX } from '../wire/limits.ts';
+import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
+import { readCanonicalObjects } from './canonical-tlv.ts';
+import { TAP_RECORD_LAYOUT_VERSION } from './tap-record.ts';
+
+/** The tag of the whole record and of its MAC; the drawing of all of them stands in `tap-record.ts`. */
+export const RECORD_TAG = 0xe1;
+export const MAC_TAG = 0xde;
+export const MAC_BYTES = 32;
+
+export type FieldLayout = {
+  readonly tag: number;
+  readonly occurs: 'once' | 'optional' | 'any number';
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  /** whether a value of a permitted length has the form of this field */
+  readonly accepts: (value: Uint8Array) => boolean;
+};
+
+const SHORT_RESPONSE_BYTES_MAX = 256;
+const DATE_MS_MAX = 8.64e15;
+
+/** In the order in which they stand. A field's form is judged here and nowhere else. */
+export const RECORD_LAYOUT: readonly FieldLayout[] = [
+  once(0xc1, 1, 1, (value) => value[0] === TAP_RECORD_LAYOUT_VERSION),
+  once(0xc2, 8, 8, (value) => isTerminalId(asciiText(value))),
+  once(0xc3, 4, 4, (value) => readBigEndian(value) >= 1),
+  once(0xc4, 8, 8, (value) => readBigEndian(value) <= DATE_MS_MAX),
+  once(0xc5, 1, 1, isIndexOf(RAILS)),
+  once(0xc6, 1, 1, isIndexOf(TAP_KINDS)),
+  once(0xc7, 1, 16, isName),
+  once(0xc8, 0, 16, isName),
+  once(0xc9, 1, 64, isName),
+  once(0xca, 4, 4, () => true),
+  once(0xcb, 1, 1, isIndexOf(GATE_DECISIONS)),
+  once(0xcc, 0, 40, isRefusalWord),
+  once(0xcd, 5, 16, () => true),
+  once(0xe3, 0, RECORD_BYTES_MAX, isAscendingDataObjects),
+  { tag: 0xe4, occurs: 'optional', minBytes: 1, maxBytes: SHORT_RESPONSE_BYTES_MAX, accepts: () => true },
+  {
+    tag: 0xe5,
+    occurs: 'any number',
+    minBytes: 3,
+    maxBytes: 2 + SHORT_RESPONSE_BYTES_MAX,
+    accepts: isCardRecord,
+  },
+  once(MAC_TAG, MAC_BYTES, MAC_BYTES, () => true),
+];
+
+function once(tag: number, minBytes: number, maxBytes: number, accepts: FieldLayout['accepts']): FieldLayout {
+  return { tag, occurs: 'once', minBytes, maxBytes, accepts };
+}
+
+function isIndexOf(list: readonly string[]): (value: Uint8Array) => boolean {
+  return (value) => (value[0] ?? 0xff) < list.length;
+}
+
+/** Printing ASCII without the space: a name that can stand in a URL, a log line and a CSV cell. */
+function isName(value: Uint8Array): boolean {
+  return value.every((byte) => byte >= 0x21 && byte <= 0x7e);
+}
+
+/** A refusal's code as a word. A terminal of another release may know codes that this one does not. */
+function isRefusalWord(value: Uint8Array): boolean {
+  return value.length === 0 || /^[a-z][a-z0-9_]*$/.test(asciiText(value));
+}
+
+function isAscendingDataObjects(value: Uint8Array): boolean {
+  const objects = readCanonicalObjects(value, 0, value.length);
+  if (objects === null) return false;
+  const tags = objects.map((object) => object.tag.toString(16));
+  return tags.every((tag, index) => index === 0 || (tags[index - 1] ?? '') < tag);
+}
+
+/** ISO 7816-4: SFI 1..30 and record number 1..254 (FF is for future use). */
+function isCardRecord(value: Uint8Array): boolean {
+  const [sfi = 0, recordNumber = 0] = value;
+  return sfi >= 1 && sfi <= 30 && recordNumber >= 1 && recordNumber <= 254;
+}
+
+/** Text of bytes that are judged or known to be ASCII; any other byte becomes a character that no rule accepts. */
+export function asciiText(value: Uint8Array): string {
+  return String.fromCharCode(...value);
+}
+
+export function readBigEndian(value: Uint8Array): number {
+  return value.reduce((sum, byte) => sum * 256 + byte, 0);
+}
