@@ -126,11 +126,17 @@ function assignFields(children: readonly CanonicalObject[]): Fields | string {
       values.push(child.value);
       next++;
     }
-    if (values.length === 0 && layout.occurs === 'once') return fieldName(layout.tag);
+    if (values.length === 0 && layout.occurs === 'once') return misfit(layout, children[next]);
     fields.set(layout.tag, values);
   }
   const surplus = children[next];
   return surplus === undefined ? fields : fieldName(surplus.tag);
+}
+
+/** A field that the layout does not know is named itself; otherwise it is the awaited one that is missing or displaced. */
+function misfit(awaited: FieldLayout, found: CanonicalObject | undefined): string {
+  const known = found === undefined || RECORD_LAYOUT.some((layout) => layout.tag === found.tag);
+  return fieldName(known ? awaited.tag : found.tag);
 }
 
 function fits(layout: FieldLayout, value: Uint8Array): boolean {
