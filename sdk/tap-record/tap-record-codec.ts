@@ -144,7 +144,8 @@ function fits(layout: FieldLayout, value: Uint8Array): boolean {
 }
 
 function fieldName(tag: number): string {
-  return tag.toString(16).toUpperCase();
+  const digits = tag.toString(16).toUpperCase();
+  return digits.padStart(digits.length + (digits.length % 2), '0');
 }
 
 /** The layout has judged every field, so the casts to branded words below only give a judged value its name. */
