@@ -3,6 +3,7 @@ import {
   bigint,
   check,
   date,
+  foreignKey,
   index,
   integer,
   jsonb,
@@ -12,6 +13,7 @@ import {
   text,
   timestamp,
   unique,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import { bytea } from './column-types.ts';
 
@@ -59,18 +61,22 @@ export const journey = pgTable(
   },
   (table) => [
     primaryKey({ name: 'journey_pk', columns: [table.serviceDate, table.panToken, table.journeyId] }),
+    // A clearing batch is one range of this index: closing a day reads each bank's own rows and nobody else's.
+    index('journey_bank_rail_settled_no').on(table.bankId, table.rail, table.settledNo),
     index('journey_settled_no').on(table.settledNo),
     index('journey_entry_tap').on(table.entryTerminalId, table.entryTapSequence),
     index('journey_exit_tap').on(table.exitTerminalId, table.exitTapSequence),
+    check('journey_outcome_known', sql`${table.outcome} in ('chargeable', 'debt', 'loss', 'held')`),
+    check('journey_fare_not_negative', sql`${table.fareFen} >= 0 and ${table.listFareFen} >= 0`),
     check('journey_held_or_priced', sql`(${table.outcome} = 'held') = (${table.fareFen} is null)`),
   ],
 );
 
-/** Chart of accounts: one row per ledger account, e.g. code 1115 of party ICBC in purse bank. */
+/** Chart of accounts: one row per ledger account, e.g. code 1115 of one bank in purse bank. Never changed, never removed. */
 export const account = pgTable(
   'account',
   {
-    /** code, or code:party */
+    /** code, or code:party; with #purse where that is not the bank account (gateway/ledger/chart-of-accounts.ts) */
     accountId: text('account_id').primaryKey(),
     code: text('code').notNull(),
     party: text('party'),
@@ -81,12 +87,17 @@ export const account = pgTable(
     /** 'bank' | 'medical' | 'transit': money of one purse never funds another */
     purse: text('purse').notNull(),
   },
-  (table) => [unique('account_id_purse').on(table.accountId, table.purse)],
+  (table) => [
+    unique('account_id_purse').on(table.accountId, table.purse),
+    check('account_normal_side_known', sql`${table.normalSide} in ('debit', 'credit')`),
+    check('account_purse_known', sql`${table.purse} in ('bank', 'medical', 'transit')`),
+  ],
 );
 
 /**
  * One transfer of double entry: so many fen from the credit account to the debit account. A row that does not balance cannot
- * be written, because a row is both sides. Immutable by trigger; a correction is a new row that names the first.
+ * be written, because a row is both sides. Each side's foreign key carries the posting's purse, so that one purse can never fund
+ * another. Immutable by trigger (0001_ledger_guards); a correction or a resolution is a new row that names the first.
  */
 export const posting = pgTable(
   'posting',
@@ -95,18 +106,43 @@ export const posting = pgTable(
     postingId: bytea('posting_id').primaryKey(),
     causeKind: text('cause_kind').notNull(),
     causeId: bytea('cause_id').notNull(),
-    lineNo: smallint('line_no').notNull(),
+    lineNo: integer('line_no').notNull(),
     serviceDate: date('service_date').notNull(),
     purse: text('purse').notNull(),
     debitAccount: text('debit_account').notNull(),
     creditAccount: text('credit_account').notNull(),
     amountFen: bigint('amount_fen', { mode: 'number' }).notNull(),
-    correctsPostingId: bytea('corrects_posting_id'),
+    /** posted | pending | resolved_posted | resolved_voided: only posted and resolved_posted count */
+    state: text('state').notNull().default('posted'),
+    /** the posting that this one corrects or resolves */
+    refersToPostingId: bytea('refers_to_posting_id'),
     postedNo: bigint('posted_no', { mode: 'number' }).generatedAlwaysAsIdentity(),
   },
   (table) => [
     check('posting_amount_positive', sql`${table.amountFen} > 0`),
     check('posting_two_accounts', sql`${table.debitAccount} <> ${table.creditAccount}`),
+    check(
+      'posting_state_known',
+      sql`${table.state} in ('posted', 'pending', 'resolved_posted', 'resolved_voided')`,
+    ),
+    check(
+      'posting_refers_where_it_must',
+      sql`(${table.state} in ('resolved_posted', 'resolved_voided') or ${table.causeKind} = 'correction') = (${table.refersToPostingId} is not null)`,
+    ),
+    foreignKey({
+      name: 'posting_debit_account_of_purse',
+      columns: [table.debitAccount, table.purse],
+      foreignColumns: [account.accountId, account.purse],
+    }),
+    foreignKey({
+      name: 'posting_credit_account_of_purse',
+      columns: [table.creditAccount, table.purse],
+      foreignColumns: [account.accountId, account.purse],
+    }),
+    // One correction of a posting, one end of a reservation.
+    uniqueIndex('posting_refers_once')
+      .on(table.refersToPostingId)
+      .where(sql`${table.refersToPostingId} is not null`),
     index('posting_cause').on(table.causeKind, table.causeId),
   ],
 );
@@ -119,17 +155,27 @@ export const cutOver = pgTable('cut_over', {
   cutAt: timestamp('cut_at', { withTimezone: true }).notNull(),
 });
 
-/** One file that is or will be sent: what was signed, and the signature, made once and stored. */
+/**
+ * One file that is or will be sent: what was signed, and the signature, made once and stored. The file itself is built again
+ * from the journeys of its range whenever it is needed, and must hash to the same values.
+ */
 export const clearingBatch = pgTable(
   'clearing_batch',
   {
+    /** a bank, or the funder of a claim */
     party: text('party').notNull(),
+    /** 'offline_purchase' | 'deferred_charge' | 'subsidy_claim' */
     kind: text('kind').notNull(),
     clearingDate: date('clearing_date').notNull(),
     sequence: integer('sequence').notNull(),
-    fileName: text('file_name').notNull(),
+    purse: text('purse').notNull(),
+    /** the name under which it is sent; null where the party wants no file on a day without records */
+    fileName: text('file_name'),
     records: integer('records').notNull(),
     totalFen: bigint('total_fen', { mode: 'number' }).notNull(),
+    withheldRecords: integer('withheld_records').notNull(),
+    withheldFen: bigint('withheld_fen', { mode: 'number' }).notNull(),
+    fileBytes: bigint('file_bytes', { mode: 'number' }).notNull(),
     fileSm3: bytea('file_sm3').notNull(),
     fileSha256: bytea('file_sha256').notNull(),
     manifest: bytea('manifest').notNull(),
@@ -141,6 +187,28 @@ export const clearingBatch = pgTable(
     primaryKey({
       name: 'clearing_batch_pk',
       columns: [table.party, table.kind, table.clearingDate, table.sequence],
+    }),
+  ],
+);
+
+/** A charged journey of a batch's range that may not be sent as it stands; its money waits in suspense, and here is why. */
+export const withheldPresentment = pgTable(
+  'withheld_presentment',
+  {
+    party: text('party').notNull(),
+    kind: text('kind').notNull(),
+    clearingDate: date('clearing_date').notNull(),
+    sequence: integer('sequence').notNull(),
+    journeyId: bytea('journey_id').notNull(),
+    serviceDate: date('service_date').notNull(),
+    panToken: bytea('pan_token').notNull(),
+    cause: text('cause').notNull(),
+    amountFen: bigint('amount_fen', { mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({
+      name: 'withheld_presentment_pk',
+      columns: [table.party, table.kind, table.clearingDate, table.sequence, table.journeyId],
     }),
   ],
 );
