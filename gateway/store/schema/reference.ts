@@ -1,6 +1,7 @@
 import {
   bigint,
   date,
+  foreignKey,
   index,
   integer,
   jsonb,
@@ -24,34 +25,46 @@ export const operator = pgTable('operator', {
   serviceDayStart: text('service_day_start').notNull(),
 });
 
-export const line = pgTable('line', {
-  lineId: text('line_id').primaryKey(),
-  operatorId: text('operator_id')
-    .notNull()
-    .references(() => operator.operatorId),
-  nameZh: text('name_zh').notNull(),
-  nameEn: text('name_en').notNull(),
-  mode: text('mode').notNull(),
-  /** GTFS network: what fare rules are scoped by */
-  networkId: text('network_id').notNull(),
-  rail: text('rail').notNull(),
-  /** amount sent in 9F02, fen: the price on offline_purchase (null = keyed in at the terminal), the probe amount on oda */
-  amountFen: integer('amount_fen'),
-  merchantId: text('merchant_id').notNull(),
-  merchantNameZh: text('merchant_name_zh').notNull(),
-  mcc: text('mcc').notNull(),
-});
+export const line = pgTable(
+  'line',
+  {
+    lineId: text('line_id').primaryKey(),
+    operatorId: text('operator_id').notNull(),
+    nameZh: text('name_zh').notNull(),
+    nameEn: text('name_en').notNull(),
+    mode: text('mode').notNull(),
+    /** GTFS network: what fare rules are scoped by */
+    networkId: text('network_id').notNull(),
+    rail: text('rail').notNull(),
+    /** amount sent in 9F02, fen: the price on offline_purchase (null = keyed in at the terminal), the probe amount on oda */
+    amountFen: integer('amount_fen'),
+    merchantId: text('merchant_id').notNull(),
+    merchantNameZh: text('merchant_name_zh').notNull(),
+    mcc: text('mcc').notNull(),
+  },
+  (table) => [
+    foreignKey({
+      name: 'line_operator_fk',
+      columns: [table.operatorId],
+      foreignColumns: [operator.operatorId],
+    }),
+  ],
+);
 
-export const station = pgTable('station', {
-  stationId: text('station_id').primaryKey(),
-  lineId: text('line_id')
-    .notNull()
-    .references(() => line.lineId),
-  nameZh: text('name_zh').notNull(),
-  nameEn: text('name_en').notNull(),
-  /** distance along the line from its first station, metres */
-  metres: integer('metres').notNull(),
-});
+export const station = pgTable(
+  'station',
+  {
+    stationId: text('station_id').primaryKey(),
+    lineId: text('line_id').notNull(),
+    nameZh: text('name_zh').notNull(),
+    nameEn: text('name_en').notNull(),
+    /** distance along the line from its first station, metres */
+    metres: integer('metres').notNull(),
+  },
+  (table) => [
+    foreignKey({ name: 'station_line_fk', columns: [table.lineId], foreignColumns: [line.lineId] }),
+  ],
+);
 
 export const bank = pgTable('bank', {
   bankId: text('bank_id').primaryKey(),
@@ -64,12 +77,16 @@ export const bank = pgTable('bank', {
 });
 
 /** Leading digits of PANs and the bank that issues them; the longest match wins. */
-export const bankBin = pgTable('bank_bin', {
-  bin: text('bin').primaryKey(),
-  bankId: text('bank_id')
-    .notNull()
-    .references(() => bank.bankId),
-});
+export const bankBin = pgTable(
+  'bank_bin',
+  {
+    bin: text('bin').primaryKey(),
+    bankId: text('bank_id').notNull(),
+  },
+  (table) => [
+    foreignKey({ name: 'bank_bin_bank_fk', columns: [table.bankId], foreignColumns: [bank.bankId] }),
+  ],
+);
 
 export const caKey = pgTable(
   'ca_key',
@@ -83,19 +100,31 @@ export const caKey = pgTable(
   (table) => [primaryKey({ name: 'ca_key_pk', columns: [table.rid, table.keyIndex] })],
 );
 
-export const terminal = pgTable('terminal', {
-  terminalId: text('terminal_id').primaryKey(),
-  operatorId: text('operator_id')
-    .notNull()
-    .references(() => operator.operatorId),
-  lineId: text('line_id')
-    .notNull()
-    .references(() => line.lineId),
-  stationId: text('station_id').references(() => station.stationId),
-  tapKind: text('tap_kind').notNull(),
-  sm2PublicKey: bytea('sm2_public_key').notNull(),
-  revokedAt: timestamp('revoked_at', { withTimezone: true }),
-});
+export const terminal = pgTable(
+  'terminal',
+  {
+    terminalId: text('terminal_id').primaryKey(),
+    operatorId: text('operator_id').notNull(),
+    lineId: text('line_id').notNull(),
+    stationId: text('station_id'),
+    tapKind: text('tap_kind').notNull(),
+    sm2PublicKey: bytea('sm2_public_key').notNull(),
+    revokedAt: timestamp('revoked_at', { withTimezone: true }),
+  },
+  (table) => [
+    foreignKey({
+      name: 'terminal_operator_fk',
+      columns: [table.operatorId],
+      foreignColumns: [operator.operatorId],
+    }),
+    foreignKey({ name: 'terminal_line_fk', columns: [table.lineId], foreignColumns: [line.lineId] }),
+    foreignKey({
+      name: 'terminal_station_fk',
+      columns: [table.stationId],
+      foreignColumns: [station.stationId],
+    }),
+  ],
+);
 
 export const hotlistVersion = pgTable('hotlist_version', {
   version: integer('version').primaryKey(),

@@ -1,5 +1,7 @@
+import { sql } from 'drizzle-orm';
 import {
   bigint,
+  check,
   date,
   index,
   integer,
@@ -89,6 +91,7 @@ export const tap = pgTable(
     recordSealed: bytea('record_sealed').notNull(),
   },
   (table) => [
+    check('tap_outcome_known', sql`${table.outcome} in ('chargeable', 'debt', 'loss', 'denied')`),
     primaryKey({
       name: 'tap_pk',
       columns: [table.serviceDate, table.panToken, table.terminalId, table.tapSequence],

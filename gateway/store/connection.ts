@@ -1,0 +1,77 @@
+import { sql as drizzleSql } from 'drizzle-orm';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import * as money from './schema/money.ts';
+import * as reference from './schema/reference.ts';
+import * as taps from './schema/taps.ts';
+import { faultsTranslated } from './store-fault.ts';
+
+const schema = { ...reference, ...taps, ...money };
+
+/**
+ * One database, two pools. `orm` answers everyday queries; `hot` carries taps with postgres.js itself, because drizzle gives
+ * its client parsers of its own and has no pipelining (design.md "Store"). Only store/ looks inside.
+ */
+export type Database = {
+  readonly orm: PostgresJsDatabase<typeof schema>;
+  readonly hot: postgres.Sql;
+  close(): Promise<void>;
+};
+
+export type DatabaseSettings = {
+  /** connections of the hot path: one fills while another waits for its fsync */
+  readonly hotConnections?: number;
+  readonly ormConnections?: number;
+};
+
+/** A request must learn within a few seconds that the database is gone, so that the terminal keeps its record. */
+const CONNECT_TIMEOUT_S = 3;
+const RECONNECT_DELAY_S = 0.25;
+
+/**
+ * The hot path reads by key only. A plan chosen while a table was nearly empty must not survive its growth, and planning
+ * a statement anew for each batch costs more than running it: so plans are generic and never scan a table.
+ */
+const HOT_PLANNER = { plan_cache_mode: 'force_generic_plan', enable_seqscan: false, jit: false };
+
+/** Opens the pools and runs a first query on each. @throws StoreFault when there is no database at the address */
+export async function openDatabase(databaseUrl: string, settings: DatabaseSettings = {}): Promise<Database> {
+  const shared = {
+    onnotice: () => undefined,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    backoff: () => RECONNECT_DELAY_S,
+  };
+  const everyday = postgres(databaseUrl, { ...shared, max: settings.ormConnections ?? 4 });
+  const hot = postgres(databaseUrl, {
+    ...shared,
+    max: settings.hotConnections ?? 4,
+    connection: { application_name: 'tapgate', ...HOT_PLANNER },
+  });
+  const close = async (): Promise<void> => {
+    await Promise.all([everyday.end({ timeout: 5 }), hot.end({ timeout: 5 })]);
+  };
+  const database: Database = { orm: drizzle(everyday, { schema }), hot, close };
+  try {
+    // The first query of postgres.js also fetches the map of array types, which unnest needs.
+    await faultsTranslated(() => Promise.all([database.orm.execute(drizzleSql`select 1`), hot`select 1`]));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return database;
+}
+
+/** True when the database answers a query within the time; never throws. */
+export async function isDatabaseReachable(database: Database, timeoutMs: number): Promise<boolean> {
+  const answer = database.hot`select 1`.then(
+    () => true,
+    () => false,
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false);
+  });
+  const reachable = await Promise.race([answer, timeout]);
+  clearTimeout(timer);
+  return reachable;
+}
