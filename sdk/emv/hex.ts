@@ -1,0 +1,27 @@
+/** Bytes as the specifications print them: upper-case hex, no spaces. */
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex').toUpperCase();
+}
+
+const HEX_PAIRS = /^(?:[0-9A-Fa-f]{2})*$/;
+
+/** @returns null when the text is not whole pairs of hex digits */
+export function parseHex(text: string): Uint8Array | null {
+  if (!HEX_PAIRS.test(text)) return null;
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}
+
+/**
+ * Hex that we wrote ourselves, as bytes; for input of others use parseHex.
+ *
+ * @throws RangeError when the text is not whole pairs of hex digits; the text is not quoted, because it may be card data
+ */
+export function bytesFromHex(text: string): Uint8Array {
+  const bytes = parseHex(text);
+  if (bytes === null) throw new RangeError('not whole pairs of hex digits');
+  return bytes;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,91 @@
+import type { Sm4Provider } from './algorithms.ts';
+import { gm, SM4_SHORT_BYTES_MAX } from './provider.ts';
+
+/** SM4 block and key length in bytes, GB/T 32907-2016. */
+export const SM4_BLOCK_BYTES = 16;
+const ZERO_IV = new Uint8Array(SM4_BLOCK_BYTES);
+
+/** @throws RangeError for a key that is not 16 bytes or data that is not whole blocks: both are ours, never a card's */
+export function sm4EcbEncrypt(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return providerFor(key, data).ecb('encrypt', key, data);
+}
+
+/** @throws RangeError as sm4EcbEncrypt */
+export function sm4EcbDecrypt(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return providerFor(key, data).ecb('decrypt', key, data);
+}
+
+/** @throws RangeError as sm4EcbEncrypt, and for an initial vector that is not 16 bytes */
+export function sm4CbcEncrypt(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
+  requireBlock('initial vector', iv);
+  return providerFor(key, data).cbc('encrypt', key, iv, data);
+}
+
+/** @throws RangeError as sm4CbcEncrypt */
+export function sm4CbcDecrypt(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
+  requireBlock('initial vector', iv);
+  return providerFor(key, data).cbc('decrypt', key, iv, data);
+}
+
+/**
+ * SM4 in counter mode: the initial vector is the first counter block, counted up as one 128-bit big-endian number. Encryption
+ * and decryption are the same; any length is taken. Built on ECB, so that it needs nothing more of a provider.
+ *
+ * @throws RangeError for a key or initial vector that is not 16 bytes
+ */
+export function sm4Ctr(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
+  requireBlock('initial vector', iv);
+  const blocks = Math.ceil(data.length / SM4_BLOCK_BYTES);
+  const counters = new Uint8Array(blocks * SM4_BLOCK_BYTES);
+  const counter = Uint8Array.from(iv);
+  for (let block = 0; block < blocks; block++) {
+    counters.set(counter, block * SM4_BLOCK_BYTES);
+    countUp(counter);
+  }
+  const stream = sm4EcbEncrypt(key, counters);
+  const output = new Uint8Array(data.length);
+  for (let index = 0; index < data.length; index++) output[index] = (data[index] ?? 0) ^ (stream[index] ?? 0);
+  return output;
+}
+
+function countUp(counter: Uint8Array): void {
+  for (let index = counter.length - 1; index >= 0; index--) {
+    const next = ((counter[index] ?? 0) + 1) & 0xff;
+    counter[index] = next;
+    if (next !== 0) return;
+  }
+}
+
+/**
+ * CBC-MAC with SM4: the last block of the CBC encryption under a zero initial vector, 16 bytes. The data is padded already
+ * (pad80); a cryptogram takes the leftmost 8 (pboc-contactless.md 5.4).
+ *
+ * @throws RangeError as sm4EcbEncrypt, and for no data at all
+ */
+export function sm4CbcMac(key: Uint8Array, paddedData: Uint8Array): Uint8Array {
+  if (paddedData.length === 0) throw new RangeError('a CBC-MAC needs at least one block');
+  const chained = providerFor(key, paddedData).cbc('encrypt', key, ZERO_IV, paddedData);
+  return Uint8Array.from(chained.subarray(chained.length - SM4_BLOCK_BYTES));
+}
+
+/**
+ * ISO/IEC 9797-1 padding method 2: a byte 80, then zeros to a whole block. Always adds, so that whole blocks grow by one more
+ * (pboc-contactless.md 5.4).
+ */
+export function pad80(data: Uint8Array, blockBytes: number): Uint8Array {
+  const padded = new Uint8Array((Math.floor(data.length / blockBytes) + 1) * blockBytes);
+  padded.set(data);
+  padded[data.length] = 0x80;
+  return padded;
+}
+
+function providerFor(key: Uint8Array, data: Uint8Array): Sm4Provider {
+  requireBlock('key', key);
+  if (data.length % SM4_BLOCK_BYTES !== 0)
+    throw new RangeError('SM4 without padding takes whole blocks of 16 bytes');
+  return data.length <= SM4_SHORT_BYTES_MAX ? gm.sm4Short : gm.sm4Long;
+}
+
+function requireBlock(what: string, bytes: Uint8Array): void {
+  if (bytes.length !== SM4_BLOCK_BYTES) throw new RangeError(`an SM4 ${what} has 16 bytes`);
+}
