@@ -1,0 +1,252 @@
+import { randomBytes } from 'node:crypto';
+import { ClassicLevel } from 'classic-level';
+import { type TapSequence, tapSequence } from '@tapgate/sdk/wire/identifiers';
+import { JournalFault } from './journal-fault.ts';
+import { journalKey, NEXT_SEQUENCE_KEY, sequenceOfKey, spaceBounds } from './journal-key.ts';
+import { packRefused, unpackRefused } from './refused-entry.ts';
+import { deriveSealingKeys, openEntry, sealEntry, type SealingKeys } from './sealed-entry.ts';
+
+export type JournalEntry = { readonly tapSequence: TapSequence; readonly record: Uint8Array };
+export type RefusedEntry = JournalEntry & { readonly code: string };
+
+export type JournalSettings = {
+  readonly directory: string;
+  /** 32 bytes that only this device holds */
+  readonly storageKey: Uint8Array;
+  /** tap records that may wait for the gateway; taps beyond it are refused, because they could not be proven later */
+  readonly unacknowledgedMax: number;
+  /** where counting begins on a new store; a replaced device goes on after its predecessor's last sequence */
+  readonly firstTapSequence?: TapSequence;
+};
+
+type Store = ClassicLevel<Uint8Array, Uint8Array>;
+type Write = { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array };
+
+/** The code under which an entry is kept that can no longer be opened: its flash page was changed. */
+export const ENTRY_DAMAGED = 'journal_entry_damaged';
+
+/**
+ * The store-and-forward journal of one terminal: durable before the gate opens, encrypted, in order of taps, forgetting only
+ * what was acknowledged. LevelDB with a synced write-ahead log underneath.
+ *
+ * A write whose outcome is unknown (the disk said no) ends the journal until it is opened anew: the sequence may be on disk
+ * with other bytes, and a sequence is never used twice.
+ */
+export class TapJournal {
+  readonly #store: Store;
+  readonly #keys: SealingKeys;
+  readonly #unacknowledgedMax: number;
+  #nextSequence: number;
+  #unacknowledged: number;
+  #refused: number;
+  #tail: Promise<unknown> = Promise.resolve();
+  #broken: JournalFault | null = null;
+
+  private constructor(
+    store: Store,
+    keys: SealingKeys,
+    found: { nextSequence: number; unacknowledged: number; refused: number },
+    unacknowledgedMax: number,
+  ) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#nextSequence = found.nextSequence;
+    this.#unacknowledged = found.unacknowledged;
+    this.#refused = found.refused;
+    this.#unacknowledgedMax = unacknowledgedMax;
+  }
+
+  /**
+   * @throws JournalFault `journal_not_opened` when the directory is held by another process or unreadable,
+   *   `journal_key_wrong` when it was sealed under another storage key
+   */
+  static async open(settings: JournalSettings): Promise<TapJournal> {
+    const keys = deriveSealingKeys(settings.storageKey);
+    const store: Store = new ClassicLevel(settings.directory, { keyEncoding: 'view', valueEncoding: 'view' });
+    try {
+      await store.open();
+    } catch (cause) {
+      throw new JournalFault('journal_not_opened', { cause });
+    }
+    try {
+      const found = await survey(store, keys, settings.firstTapSequence ?? tapSequence(1));
+      return new TapJournal(store, keys, found, settings.unacknowledgedMax);
+    } catch (cause) {
+      await store.close();
+      throw cause;
+    }
+  }
+
+  /** Whether one more tap can be kept. Asked before the gate decides, so that a full journal is a refusal and not a fault. */
+  hasRoom(): boolean {
+    return (
+      this.#broken === null &&
+      this.#unacknowledged < this.#unacknowledgedMax &&
+      this.#nextSequence <= 0xffff_ffff
+    );
+  }
+
+  unacknowledgedCount(): number {
+    return this.#unacknowledged;
+  }
+
+  refusedCount(): number {
+    return this.#refused;
+  }
+
+  /**
+   * Gives out the next tap sequence and keeps the record made with it, as one synced write. When this returns, the tap survives
+   * a power cut. A crash before it leaves neither the record nor the sequence, or both.
+   *
+   * @throws JournalFault `journal_full`, `journal_closed`, or `journal_write_failed`; whatever `makeRecord` throws
+   */
+  append(makeRecord: (sequence: TapSequence) => Uint8Array): Promise<JournalEntry> {
+    return this.#inOrder(async () => {
+      if (this.#unacknowledged >= this.#unacknowledgedMax) throw new JournalFault('journal_full');
+      const sequence = tapSequence(this.#nextSequence);
+      const record = makeRecord(sequence);
+      await this.#write([
+        this.#sealed(journalKey('unacknowledged', sequence), record),
+        this.#sealed(NEXT_SEQUENCE_KEY, sequenceBytes(this.#nextSequence + 1)),
+      ]);
+      this.#nextSequence++;
+      this.#unacknowledged++;
+      return { tapSequence: sequence, record };
+    });
+  }
+
+  /** Up to `limit` entries, oldest first. One that cannot be opened is moved aside, so that it does not hold up the others. */
+  async oldestUnacknowledged(limit: number): Promise<JournalEntry[]> {
+    const entries: JournalEntry[] = [];
+    for (const [key, sealed] of await this.#readSpace('unacknowledged', limit)) {
+      const sequence = sequenceOfKey(key);
+      if (sequence === null) continue;
+      const record = openEntry(this.#keys, key, sealed);
+      if (record === null) await this.#moveAside(sequence, ENTRY_DAMAGED, sealed);
+      else entries.push({ tapSequence: sequence, record });
+    }
+    return entries;
+  }
+
+  /**
+   * Forgets entries that the gateway has accepted; what is already gone is no error. Not synced: after a power cut an
+   * acknowledged record may be sent once more, and the gateway answers a repetition with its first answer.
+   */
+  acknowledge(sequences: readonly TapSequence[]): Promise<void> {
+    return this.#inOrder(async () => {
+      const keys = sequences.map((sequence) => journalKey('unacknowledged', sequence));
+      const present = await this.#store.hasMany(keys);
+      await this.#store.batch(
+        keys.map((key) => ({ type: 'del', key })),
+        { sync: false },
+      );
+      this.#unacknowledged -= present.filter(Boolean).length;
+    });
+  }
+
+  /** Takes a record that the gateway refuses for good out of the queue and keeps it, with the refusal's code, for an engineer. */
+  setAside(entry: JournalEntry, code: string): Promise<void> {
+    return this.#moveAside(entry.tapSequence, code, entry.record);
+  }
+
+  async listRefused(limit: number): Promise<RefusedEntry[]> {
+    const rows = await this.#readSpace('refused', limit);
+    return rows.flatMap(([key, sealed]) => {
+      const sequence = sequenceOfKey(key);
+      const plain = openEntry(this.#keys, key, sealed);
+      if (sequence === null) return [];
+      if (plain === null) return [{ tapSequence: sequence, code: ENTRY_DAMAGED, record: sealed }];
+      return [{ tapSequence: sequence, ...unpackRefused(plain) }];
+    });
+  }
+
+  /** Waits for writes under way. */
+  async close(): Promise<void> {
+    await this.#tail;
+    this.#broken ??= new JournalFault('journal_closed');
+    await this.#store.close();
+  }
+
+  #moveAside(sequence: TapSequence, code: string, record: Uint8Array): Promise<void> {
+    return this.#inOrder(async () => {
+      const queued = journalKey('unacknowledged', sequence);
+      if (!(await this.#store.has(queued))) return;
+      await this.#write([this.#sealed(journalKey('refused', sequence), packRefused(code, record))], [queued]);
+      this.#unacknowledged--;
+      this.#refused++;
+    });
+  }
+
+  async #readSpace(
+    space: 'unacknowledged' | 'refused',
+    limit: number,
+  ): Promise<(readonly [Uint8Array, Uint8Array])[]> {
+    try {
+      return await this.#store.iterator({ ...spaceBounds(space), limit }).all();
+    } catch (cause) {
+      throw this.#broken ?? new JournalFault('journal_not_read', { cause });
+    }
+  }
+
+  #sealed(key: Uint8Array, plain: Uint8Array): Write {
+    return { type: 'put', key, value: sealEntry(this.#keys, key, plain, randomBytes(16)) };
+  }
+
+  async #write(puts: readonly Write[], deletions: readonly Uint8Array[] = []): Promise<void> {
+    try {
+      await this.#store.batch([...puts, ...deletions.map((key) => ({ type: 'del' as const, key }))], {
+        sync: true,
+      });
+    } catch (cause) {
+      this.#broken = new JournalFault('journal_write_failed', { cause });
+      throw this.#broken;
+    }
+  }
+
+  /** One writer at a time: sequence and counts are read and moved without another write between. */
+  #inOrder<Result>(task: () => Promise<Result>): Promise<Result> {
+    const run = this.#tail.then(() => {
+      if (this.#broken !== null) throw this.#broken;
+      return task();
+    });
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+}
+
+/**
+ * What an opened store holds. The next sequence lies after everything that was ever written: the kept counter and the queued
+ * keys are both asked, so that neither alone can make it restart.
+ */
+async function survey(
+  store: Store,
+  keys: SealingKeys,
+  firstTapSequence: TapSequence,
+): Promise<{ nextSequence: number; unacknowledged: number; refused: number }> {
+  const sealedNext = await store.get(NEXT_SEQUENCE_KEY);
+  const plainNext = sealedNext === undefined ? undefined : openEntry(keys, NEXT_SEQUENCE_KEY, sealedNext);
+  if (plainNext === null) throw new JournalFault('journal_key_wrong');
+  const queued = await store.keys(spaceBounds('unacknowledged')).all();
+  const refused = await store.keys(spaceBounds('refused')).all();
+  const lastKnown = Math.max(0, ...[queued, refused].map((all) => lastSequence(all)));
+  return {
+    nextSequence: Math.max(
+      firstTapSequence,
+      lastKnown + 1,
+      plainNext === undefined ? 1 : Number(Buffer.from(plainNext).readBigUInt64BE()),
+    ),
+    unacknowledged: queued.length,
+    refused: refused.length,
+  };
+}
+
+function lastSequence(keys: readonly Uint8Array[]): number {
+  const last = keys.at(-1);
+  return (last === undefined ? null : sequenceOfKey(last)) ?? 0;
+}
+
+function sequenceBytes(sequence: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(sequence));
+  return bytes;
+}
