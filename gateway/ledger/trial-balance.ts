@@ -23,8 +23,11 @@ export function trialBalance(totals: readonly AccountTotals[]): TrialBalance {
   const accounts = totals.map((account) => {
     debit += account.debitFen;
     credit += account.creditFen;
-    const onDebit = account.debitFen - account.creditFen;
-    return { ...account, balanceFen: fen(account.normalSide === 'debit' ? onDebit : -onDebit) };
+    const { debitFen, creditFen, normalSide } = account;
+    return {
+      ...account,
+      balanceFen: fen(normalSide === 'debit' ? debitFen - creditFen : creditFen - debitFen),
+    };
   });
   return { accounts, debitFen: fen(debit), creditFen: fen(credit), differenceFen: fen(debit - credit) };
 }
