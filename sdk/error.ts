@@ -33,10 +33,11 @@ export class TapGateError extends Error {
     },
     options?: ErrorOptions,
   ) {
-    super(`tapgate: ${facts.code}${facts.field == null ? '' : ` at ${facts.field}`}`, options);
+    const field = facts.field ?? null;
+    super(`tapgate: ${facts.code}${field === null ? '' : ` at ${field}`}`, options);
     this.code = facts.code;
     this.status = facts.status ?? null;
-    this.field = facts.field ?? null;
+    this.field = field;
     this.requestId = facts.requestId ?? null;
     this.retryAfterMs = facts.retryAfterMs ?? null;
   }
