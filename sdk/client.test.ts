@@ -40,10 +40,7 @@ describe('client', () => {
         response.writeHead(next.status, next.headers).end(next.body);
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    baseUrl = `http://127.0.0.1:${address.port}`;
+    baseUrl = await listen(server);
   });
   after(() => {
     server.closeAllConnections();
@@ -148,10 +145,14 @@ describe('client', () => {
 
   test('nobody answers; nobody listens; somebody else answers', async () => {
     const patient = { retryPolicy: { attemptsMax: 1, firstDelayMs: 1, delayMaxMs: 1 } };
-    await assert.rejects(client({ ...patient, timeoutMs: 30 }).openTerminalSession(), {
+    const silent = createServer(() => undefined);
+    const silentUrl = await listen(silent);
+    await assert.rejects(client({ ...patient, baseUrl: silentUrl, timeoutMs: 30 }).openTerminalSession(), {
       code: 'answer_timed_out',
       status: null,
     });
+    silent.closeAllConnections();
+    silent.close();
     await assert.rejects(client({ ...patient, baseUrl: 'http://127.0.0.1:1' }).openTerminalSession(), {
       code: 'gateway_unreachable',
     });
@@ -187,3 +188,10 @@ describe('client', () => {
     });
   });
 });
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return `http://127.0.0.1:${address.port}`;
+}
