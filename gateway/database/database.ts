@@ -1,7 +1,8 @@
 import { openServerSession, ServerSessionFault, type ServerSession } from '../store/server-session.ts';
 import type { Settings } from '../settings.ts';
 import { StartFault } from '../start-fault.ts';
-import { startEmbeddedServer, SERVER_USER, type EmbeddedServer } from './embedded-postgres.ts';
+import { SERVER_USER } from './cluster.ts';
+import { startEmbeddedServer, type EmbeddedServer } from './embedded-postgres.ts';
 import { listUnusedHomes } from './server-home.ts';
 import { isRoot } from './server-account.ts';
 
@@ -53,14 +54,14 @@ export async function startDatabase(
 }
 
 function describeEmbedded(server: EmbeddedServer): readonly string[] {
-  const user =
-    server.account === null ? '' : `, as user ${server.account.name}, since it refuses to run as root`;
+  const { home, binaries, account, passFile } = server.cluster;
+  const user = account === null ? '' : `, as user ${account.name}, since it refuses to run as root`;
   const lines = [
     `PostgreSQL ${server.version} ${server.adopted ? 'was left running and is taken over' : 'started'}: ` +
       `127.0.0.1:${server.port}, process ${server.pid}${user}`,
-    `its data and log: ${server.home.folder}`,
-    `its programs: ${server.binaries.folder}`,
-    `look into it: PGPASSFILE=${server.passFile} psql -h 127.0.0.1 -p ${server.port} -U ${SERVER_USER} ${DATABASE_NAME}`,
+    `its data and log: ${home.folder}`,
+    `its programs: ${binaries.folder}`,
+    `look into it: PGPASSFILE=${passFile} psql -h 127.0.0.1 -p ${server.port} -U ${SERVER_USER} ${DATABASE_NAME}`,
   ];
   const unused = isRoot() ? listUnusedHomes() : [];
   return unused.length === 0

@@ -13,7 +13,7 @@ import {
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
-import { writeDurably } from '../durable-file.ts';
+import { createDurably, writeDurably } from '../durable-file.ts';
 import { StartFault, systemErrorCode } from '../start-fault.ts';
 import { SERVER_ENVIRONMENT, asAccount, type ServerAccount } from './server-account.ts';
 
@@ -66,17 +66,25 @@ function parseJson(text: string): unknown {
 }
 
 export function writeHomeRecord(dataDir: string, record: HomeRecord): void {
-  writeDurably(recordFile(dataDir), `${JSON.stringify(record, null, 2)}\n`);
+  writeDurably(recordFile(dataDir), serialise(record));
 }
 
-/** Makes the folder of a new server for `account`, and says where it is, as database.json will. */
-export function makeHome(dataDir: string, account: ServerAccount): string {
+/** Makes the folder of a new server for `account` and records it, unless another process does that at the same moment. */
+export function makeHome(dataDir: string, account: ServerAccount, port: number): HomeRecord {
   const home = account === null || isWalkable(dataDir) ? 'postgres' : newSharedHome();
   const { folder } = homeAt(dataDir, home);
-  mkdirSync(folder, { recursive: true, mode: account === null ? 0o700 : 0o711 });
+  mkdirSync(folder, { recursive: true });
+  // Whatever the umask says: the server's user must be able to walk in, and nobody else has anything to see.
+  chmodSync(folder, account === null ? 0o700 : 0o711);
   writeDurably(path.join(folder, 'belongs-to'), `${realpathSync(dataDir)}\n`);
-  return home;
+  const record = { home, port, initialised: false };
+  if (createDurably(recordFile(dataDir), serialise(record))) return record;
+  const first = readHomeRecord(dataDir) ?? record;
+  if (first.home !== home) rmSync(folder, { recursive: true });
+  return first;
 }
+
+const serialise = (record: HomeRecord): string => `${JSON.stringify(record, null, 2)}\n`;
 
 const newSharedHome = (): string => path.join(sharedPlace(), `server-${randomBytes(4).toString('hex')}`);
 
@@ -146,7 +154,11 @@ export function removeHome(dataDir: string, account: ServerAccount): void {
   const home = homeAt(dataDir, record.home);
   removeFolderOf(account, home.data);
   rmSync(home.folder, { recursive: true, force: true });
-  rmSync(recordFile(dataDir));
+  forgetHome(dataDir);
+}
+
+export function forgetHome(dataDir: string): void {
+  rmSync(recordFile(dataDir), { force: true });
 }
 
 /**
