@@ -2,11 +2,12 @@ import { bcdNumber } from '../emv/bcd.ts';
 import { type CardIdentity, readCardIdentity } from '../emv/card-identity.ts';
 import { parseCardDate } from '../emv/expiry.ts';
 import { parseTlv } from '../emv/ber-tlv.ts';
+import { type CryptogramType, type Iad, parseIad } from '../emv/iad.ts';
 import type { IsoDate } from '../wire/identifiers.ts';
 import { type Fen, fen } from '../wire/money.ts';
 import { type ProofRefusalCode, type Refusal, refuse } from '../wire/refusals.ts';
 import { type CardExchange, collectStaticData, type DataObjects, readCardObjects } from './card-exchange.ts';
-import { type CryptogramType, readCryptogramType } from './cryptogram-type.ts';
+import { readCryptogramType } from './cryptogram-type.ts';
 
 export { readCardObjects } from './card-exchange.ts';
 
@@ -18,8 +19,8 @@ export type TapEvidence = {
   /** 9F26, 8 bytes */
   readonly cryptogram: Uint8Array;
   readonly cryptogramType: CryptogramType;
-  /** 9F10 */
-  readonly iad: Uint8Array;
+  /** 9F10, as parsed; its bytes are among cardObjects */
+  readonly iad: Iad;
   /** 82, 2 bytes */
   readonly aip: Uint8Array;
   /** 8F */
@@ -100,7 +101,9 @@ export function readEvidence(exchange: CardExchange): TapEvidenceResult {
   if (missing !== undefined) return refused('card_data_missing', missing);
   const misshapen = FIXED_LENGTHS.find(([tag, bytes]) => (card.objects.get(tag)?.length ?? bytes) !== bytes);
   if (misshapen !== undefined) return refused('card_data_invalid', misshapen[0]);
-  const cryptogramType = readCryptogramType(objectOf(card.objects, '9F10'), card.objects.get('9F27'));
+  const iad = parseIad(objectOf(card.objects, '9F10'));
+  if (iad === null) return refused('card_data_invalid', '9F10');
+  const cryptogramType = readCryptogramType(iad, card.objects.get('9F27'));
   if (!cryptogramType.ok) return refused('card_data_invalid', cryptogramType.field);
 
   const terminal = readTerminalEvidence(exchange.terminalData);
@@ -116,7 +119,7 @@ export function readEvidence(exchange: CardExchange): TapEvidenceResult {
       atc: (atc[0] ?? 0) * 256 + (atc[1] ?? 0),
       cryptogram: objectOf(card.objects, '9F26'),
       cryptogramType: cryptogramType.type,
-      iad: objectOf(card.objects, '9F10'),
+      iad,
       aip: objectOf(card.objects, '82'),
       caKeyIndex: objectOf(card.objects, '8F')[0] ?? 0,
       issuerCertificate: objectOf(card.objects, '90'),
