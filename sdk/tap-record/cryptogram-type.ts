@@ -1,5 +1,7 @@
 import { cryptogramTypeOfCid, type CryptogramType, firstCryptogramType, type Iad } from '../emv/iad.ts';
 
+export type { CryptogramType } from '../emv/iad.ts';
+
 export type CryptogramTypeResult =
   | { readonly ok: true; readonly type: CryptogramType }
   | { readonly ok: false; readonly field: '9F10' | '9F27' };
