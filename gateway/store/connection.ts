@@ -8,13 +8,18 @@ import { faultsTranslated } from './store-fault.ts';
 
 const schema = { ...reference, ...taps, ...money };
 
+export type HotSql = postgres.Sql<{ int8: number }>;
+
+/** Every bigint of ours (a sequence, a number of fen) is a safe integer; postgres.js would give a string. */
+const INT8 = { to: 20, from: [20], serialize: String, parse: Number };
+
 /**
  * One database, two pools. `orm` answers everyday queries; `hot` carries taps with postgres.js itself, because drizzle gives
  * its client parsers of its own and has no pipelining (design.md "Store"). Only store/ looks inside.
  */
 export type Database = {
   readonly orm: PostgresJsDatabase<typeof schema>;
-  readonly hot: postgres.Sql;
+  readonly hot: HotSql;
   close(): Promise<void>;
 };
 
@@ -45,6 +50,7 @@ export async function openDatabase(databaseUrl: string, settings: DatabaseSettin
   const hot = postgres(databaseUrl, {
     ...shared,
     max: settings.hotConnections ?? 4,
+    types: { int8: INT8 },
     connection: { application_name: 'tapgate', ...HOT_PLANNER },
   });
   const close = async (): Promise<void> => {

@@ -1,0 +1,28 @@
+import type { HotlistStay } from './tap-facts.ts';
+
+/**
+ * - on_held_list: the list that the gate held named the card, so the gate should not have opened
+ * - listed_later: a newer list named it by the time of the tap; the gate could not know
+ * - clear: no list named it in time
+ */
+export type HotlistStanding = 'on_held_list' | 'listed_later' | 'clear';
+
+/**
+ * Judges by the list version that the record names (design.md "Rails"), not by today's list: a record that comes weeks late
+ * gets the answer that it would have got at once. A version counts as later only if it was published by the time of the tap; a
+ * card that was stopped afterwards was still good when it travelled.
+ */
+export function hotlistStanding(
+  stays: readonly HotlistStay[],
+  heldVersion: number,
+  tappedAtMs: number,
+): HotlistStanding {
+  let standing: HotlistStanding = 'clear';
+  for (const stay of stays) {
+    const left = stay.removedVersion !== null && stay.removedVersion <= heldVersion;
+    if (left) continue;
+    if (stay.addedVersion <= heldVersion) return 'on_held_list';
+    if (stay.addedAtMs <= tappedAtMs) standing = 'listed_later';
+  }
+  return standing;
+}

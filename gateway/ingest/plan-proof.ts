@@ -1,0 +1,147 @@
+import { findCaKey, type CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
+import { decideFddaVersion, fddaTerminalData } from '@tapgate/sdk/emv/fdda';
+import { equalBytes, hex } from '@tapgate/sdk/emv/hex';
+import { proofRefusalOf, type OdaRefused } from '@tapgate/sdk/emv/oda-refusal';
+import { prepareIccCertificate, prepareIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
+import { claimFingerprint, type Sm2Claim } from '@tapgate/sdk/emv/sm2-claim';
+import { prepareDynamicSignature } from '@tapgate/sdk/emv/sm2-signed-data';
+import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
+import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
+import type { ProofRefusalCode } from '@tapgate/sdk/wire/refusals';
+
+/**
+ * Everything of the offline proof but its SM2 signatures: those are claims, each with the refusal that it is when it does not
+ * hold. Claims stand in the order of the chain; `stop` is what is wrong with what comes after the last of them.
+ */
+export type ProofPlan = {
+  readonly claims: readonly PlannedClaim[];
+  readonly stop: ProofRefusalCode | null;
+  /** names the card certificate with its static data and signer; null when the chain does not reach so far */
+  readonly certificateFingerprint: Uint8Array | null;
+};
+
+export type PlannedClaim = Sm2Claim & {
+  readonly step: 'issuer_certificate' | 'card_certificate' | 'dynamic_signature';
+  readonly refusal: ProofRefusalCode;
+  /** for a certificate: the name under which its verification is remembered */
+  readonly fingerprint: Uint8Array | null;
+};
+
+export type ProofAuthority = {
+  readonly caKeys: CaKeyTable;
+  /** serials of issuer certificates that are revoked, as emv/sm2-certificates names them */
+  readonly revokedIssuerCertificates: ReadonlySet<string>;
+  /** whether a claim of this fingerprint was found to hold before, by anybody */
+  isIssuerCertificateVerified(fingerprint: Uint8Array): boolean;
+};
+
+/** The RID is the first five bytes of an application's name (ISO 7816-5). */
+const RID_BYTES = 5;
+
+/**
+ * Plans the offline proof of one tap: issuer certificate under the CA's key, card certificate under the issuer's, dynamic
+ * signature over what the terminal says it sent. What was verified before is not claimed again: an issuer certificate by
+ * this process, a card certificate by anybody (`verifiedCertificateSm3`, from the card's row).
+ *
+ * @refuses (as `stop`, or as the refusal of a claim, in this order) ca_key_unknown; issuer_certificate_*;
+ *   card_certificate_*; fdda_version_refused; card_data_invalid for a 9F69 that contradicts; dynamic_number_mismatch;
+ *   dynamic_signature_invalid
+ * @spec pboc-contactless.md 4.2 to 4.4
+ */
+export function planProof(
+  evidence: TapEvidence,
+  tap: {
+    readonly dfName: Uint8Array;
+    /** day of the terminal's clock: 9A is not under the dynamic signature */
+    readonly onDate: IsoDate;
+    readonly verifiedCertificateSm3: Uint8Array | null;
+  },
+  authority: ProofAuthority,
+): ProofPlan {
+  const claims: PlannedClaim[] = [];
+  let certificateFingerprint: Uint8Array | null = null;
+  const end = (refused: OdaRefused | null): ProofPlan => ({
+    claims,
+    stop: refused === null ? null : proofRefusalOf(refused.refusal.code),
+    certificateFingerprint,
+  });
+  const { identity, terminal, cardObjects } = evidence;
+  const { onDate, verifiedCertificateSm3 } = tap;
+  const context = { pan: identity.pan, onDate };
+
+  const caKey = findCaKey(
+    authority.caKeys,
+    {
+      rid: hex(tap.dfName.subarray(0, RID_BYTES)),
+      index: Uint8Array.of(evidence.caKeyIndex),
+      algorithm: 'SM2',
+    },
+    onDate,
+  );
+  if (!caKey.ok) return end(caKey);
+
+  const issuer = prepareIssuerCertificate(evidence.issuerCertificate, caKey.key, {
+    ...context,
+    revoked: authority.revokedIssuerCertificates,
+  });
+  if (!issuer.ok) return end(issuer);
+  const issuerFingerprint = claimFingerprint(issuer);
+  if (!authority.isIssuerCertificateVerified(issuerFingerprint)) {
+    const refusal = 'issuer_certificate_invalid';
+    claims.push({ ...claimOf(issuer), step: 'issuer_certificate', refusal, fingerprint: issuerFingerprint });
+  }
+
+  const issuerKeyXy = issuer.certificate.publicKeyXy;
+  const card = prepareIccCertificate(evidence.cardCertificate, issuerKeyXy, evidence.staticData, context);
+  if (!card.ok) return end(card);
+  certificateFingerprint = claimFingerprint(card);
+  if (verifiedCertificateSm3 === null || !equalBytes(verifiedCertificateSm3, certificateFingerprint)) {
+    const refusal = 'card_certificate_invalid';
+    claims.push({ ...claimOf(card), step: 'card_certificate', refusal, fingerprint: certificateFingerprint });
+  }
+
+  const { cardAuthenticationData } = evidence;
+  const version = decideFddaVersion({
+    ttq: terminal.ttq,
+    cardAuthenticationData,
+    ctq: evidence.cardTransactionQualifiers,
+    cardApplicationVersion: cardObjects.get('9F08') ?? null,
+    algorithm: 'SM2',
+  });
+  if (!version.ok) return end(version);
+  const empty = new Uint8Array();
+  const dynamic = prepareDynamicSignature({
+    sdad: evidence.signedDynamicData,
+    iccKeyXy: card.certificate.publicKeyXy,
+    terminalData: fddaTerminalData(version.version, {
+      unpredictableNumber: terminal.unpredictableNumber,
+      amount: terminal.objects.get('9F02') ?? empty,
+      currency: terminal.objects.get('5F2A') ?? empty,
+      cardAuthenticationData,
+    }),
+    atc: cardObjects.get('9F36') ?? empty,
+  });
+  if (!dynamic.ok) return end(dynamic);
+  const refusal = 'dynamic_signature_invalid';
+  claims.push({ ...claimOf(dynamic), step: 'dynamic_signature', refusal, fingerprint: null });
+  return end(null);
+}
+
+/** What a worker thread needs, without what was parsed. */
+function claimOf(claim: Sm2Claim): Sm2Claim {
+  const { publicKeyXy, message, signatureRs } = claim;
+  return { publicKeyXy, message, signatureRs };
+}
+
+/**
+ * Draws the conclusion once the claims have been checked: the first claim that does not hold, else what stopped the plan.
+ *
+ * @param held one answer for each claim, in their order
+ * @returns null when everything verifies
+ * @throws RangeError for another number of answers
+ */
+export function concludeProof(plan: ProofPlan, held: readonly boolean[]): ProofRefusalCode | null {
+  if (held.length !== plan.claims.length) throw new RangeError('one answer for each claim');
+  const broken = plan.claims.find((_claim, index) => held[index] !== true);
+  return broken?.refusal ?? plan.stop;
+}

@@ -1,0 +1,35 @@
+import { parentPort } from 'node:worker_threads';
+import { importSm2PublicKey, type Sm2PublicKey } from '@tapgate/sdk/gm/sm2';
+import { hex } from '@tapgate/sdk/emv/hex';
+import { holdsSm2Claim } from '@tapgate/sdk/emv/sm2-claim';
+import { unpackClaims } from './packed-claims.ts';
+
+/** Checks claims on a thread of its own: one message in, one message out, in order. */
+export type ClaimsMessage = { readonly batch: number; readonly packed: Uint8Array };
+export type AnswersMessage = { readonly batch: number; readonly held: readonly boolean[] };
+
+/** Issuers' keys come again and again; cards' keys hardly ever. Both go through one small memory, oldest out first. */
+const KEYS_MAX = 4_096;
+const keys = new Map<string, Sm2PublicKey | null>();
+
+function keyOf(publicKeyXy: Uint8Array): Sm2PublicKey | null {
+  const name = hex(publicKeyXy);
+  const found = keys.get(name);
+  if (found !== undefined) return found;
+  const imported = importSm2PublicKey(publicKeyXy);
+  if (keys.size >= KEYS_MAX) {
+    const [oldest] = keys.keys();
+    if (oldest !== undefined) keys.delete(oldest);
+  }
+  keys.set(name, imported);
+  return imported;
+}
+
+parentPort?.on('message', ({ batch, packed }: ClaimsMessage) => {
+  const held = unpackClaims(packed).map((claim) => {
+    const key = keyOf(claim.publicKeyXy);
+    return key !== null && holdsSm2Claim(claim, key);
+  });
+  const answer: AnswersMessage = { batch, held };
+  parentPort?.postMessage(answer);
+});

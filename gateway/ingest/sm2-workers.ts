@@ -1,0 +1,142 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Sm2Claim } from '@tapgate/sdk/emv/sm2-claim';
+import { packClaims } from './packed-claims.ts';
+import type { AnswersMessage, ClaimsMessage } from './sm2-worker.ts';
+
+type Waiting = {
+  readonly claims: readonly Sm2Claim[];
+  readonly resolve: (held: readonly boolean[]) => void;
+  readonly reject: (fault: Error) => void;
+};
+
+/** Claims that one message carries at most: a few milliseconds of work, so that no thread holds what another could do. */
+const MESSAGE_CLAIMS_MAX = 8;
+
+/** A thread has its next message at hand while it works on one. */
+const MESSAGES_AHEAD = 2;
+
+/**
+ * SM2 checks on worker threads, as many as there are cores. Claims wait in one queue, in order of arrival, and go to whichever
+ * thread has room; who puts them in bounds how many may wait (intake/tap-intake.ts).
+ */
+export class Sm2Workers {
+  readonly #threads: Thread[];
+  readonly #queue: Waiting[] = [];
+  #verifications = 0;
+  #stopped = false;
+
+  constructor(threads: number = availableParallelism()) {
+    this.#threads = Array.from({ length: Math.max(1, threads) }, () => this.#startThread());
+  }
+
+  /** Checks made so far, for the bench and the gauge. */
+  get verifications(): number {
+    return this.#verifications;
+  }
+
+  /** @returns one answer for each claim, in order. @throws Error when the threads were stopped or one of them died */
+  check(claims: readonly Sm2Claim[]): Promise<readonly boolean[]> {
+    if (claims.length === 0) return Promise.resolve([]);
+    if (this.#stopped) return Promise.reject(new Error('the SM2 threads are stopped'));
+    this.#verifications += claims.length;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ claims, resolve, reject });
+      this.#feed();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const waiting of this.#queue.splice(0)) waiting.reject(new Error('the SM2 threads are stopped'));
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+
+  #feed(): void {
+    while (this.#queue.length > 0) {
+      const thread = leastBusy(this.#threads);
+      if (thread === undefined || thread.busy >= MESSAGES_AHEAD) return;
+      let size = 0;
+      const message: Waiting[] = [];
+      for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+        if (message.length > 0 && size + next.claims.length > MESSAGE_CLAIMS_MAX) break;
+        size += next.claims.length;
+        message.push(next);
+        this.#queue.shift();
+      }
+      thread.send(message);
+    }
+  }
+
+  #startThread(): Thread {
+    const thread = new Thread(
+      () => {
+        this.#feed();
+      },
+      () => {
+        if (this.#stopped) return;
+        const place = this.#threads.indexOf(thread);
+        if (place >= 0) this.#threads[place] = this.#startThread();
+        this.#feed();
+      },
+    );
+    return thread;
+  }
+}
+
+function leastBusy(threads: readonly Thread[]): Thread | undefined {
+  let best: Thread | undefined;
+  for (const thread of threads) if (best === undefined || thread.busy < best.busy) best = thread;
+  return best;
+}
+
+/** One worker thread and the messages that it has not answered. */
+class Thread {
+  readonly #worker = new Worker(new URL('./sm2-worker-start.js', import.meta.url));
+  readonly #unanswered = new Map<number, readonly Waiting[]>();
+  #batch = 0;
+
+  constructor(onAnswer: () => void, onDeath: () => void) {
+    this.#worker.unref();
+    this.#worker.on('message', ({ batch, held }: AnswersMessage) => {
+      const message = this.#unanswered.get(batch) ?? [];
+      this.#unanswered.delete(batch);
+      let at = 0;
+      for (const waiting of message) {
+        waiting.resolve(held.slice(at, at + waiting.claims.length));
+        at += waiting.claims.length;
+      }
+      if (this.#unanswered.size === 0) this.#worker.unref();
+      onAnswer();
+    });
+    let dead = false;
+    const die = (): void => {
+      if (dead) return;
+      dead = true;
+      const lost = [...this.#unanswered.values()].flat();
+      this.#unanswered.clear();
+      for (const waiting of lost) waiting.reject(new Error('an SM2 thread died'));
+      onDeath();
+    };
+    this.#worker.once('error', die);
+    this.#worker.once('exit', die);
+  }
+
+  get busy(): number {
+    return this.#unanswered.size;
+  }
+
+  send(message: readonly Waiting[]): void {
+    this.#batch += 1;
+    this.#unanswered.set(this.#batch, message);
+    // Work under way keeps the process alive; an idle thread does not.
+    this.#worker.ref();
+    const packed = packClaims(message.flatMap((waiting) => waiting.claims));
+    const order: ClaimsMessage = { batch: this.#batch, packed };
+    this.#worker.postMessage(order, [packed.buffer]);
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}

@@ -1,0 +1,83 @@
+import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
+import { verifyCryptogram } from '@tapgate/sdk/emv/cryptogram';
+import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { hex } from '@tapgate/sdk/emv/hex';
+import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
+import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
+import type { KeyProvider } from '../keys/key-provider.ts';
+import type { RecordAuthority } from './authenticate-record.ts';
+import type { BinTable } from './bin-table.ts';
+import type { ProofAuthority } from './plan-proof.ts';
+import type { TerminalPlacement } from './terminal-placement.ts';
+
+/** The reference data that judging taps needs, in memory, as it stood when the gateway started. */
+export type TapReference = {
+  readonly placements: ReadonlyMap<TerminalId, TerminalPlacement>;
+  readonly bins: BinTable;
+  readonly caKeys: CaKeyTable;
+  readonly revokedIssuerCertificates: ReadonlySet<string>;
+};
+
+/** What a tap is judged by: reference data, keys, and what this process has verified already. */
+export class TapAuthority implements RecordAuthority, ProofAuthority {
+  readonly bins: BinTable;
+  readonly caKeys: CaKeyTable;
+  readonly revokedIssuerCertificates: ReadonlySet<string>;
+  readonly #placements: ReadonlyMap<TerminalId, TerminalPlacement>;
+  readonly #keys: KeyProvider;
+  readonly #macKeys = new Map<TerminalId, Uint8Array>();
+  readonly #issuerCertificates = new Set<string>();
+
+  constructor(reference: TapReference, keys: KeyProvider) {
+    this.bins = reference.bins;
+    this.caKeys = reference.caKeys;
+    this.revokedIssuerCertificates = reference.revokedIssuerCertificates;
+    this.#placements = reference.placements;
+    this.#keys = keys;
+  }
+
+  findPlacement(terminalId: TerminalId): TerminalPlacement | null {
+    return this.#placements.get(terminalId) ?? null;
+  }
+
+  /** Only called for terminals that are registered, so the memory of derived keys has their number as its bound. */
+  terminalMac(terminalId: TerminalId, macInput: Uint8Array): Uint8Array {
+    let key = this.#macKeys.get(terminalId);
+    if (key === undefined) {
+      key = this.#keys.terminalMacKey(terminalId);
+      this.#macKeys.set(terminalId, key);
+    }
+    return hmacSm3(key, macInput);
+  }
+
+  panToken(panDigits: string): PanToken {
+    return this.#keys.panToken(panDigits);
+  }
+
+  isIssuerCertificateVerified(fingerprint: Uint8Array): boolean {
+    return this.#issuerCertificates.has(hex(fingerprint));
+  }
+
+  rememberIssuerCertificate(fingerprint: Uint8Array): void {
+    if (this.#issuerCertificates.size >= ISSUER_CERTIFICATES_MAX) this.#issuerCertificates.clear();
+    this.#issuerCertificates.add(hex(fingerprint));
+  }
+
+  /** @returns null where the issuer's key is not loaded here, so that nobody can say */
+  cryptogramHolds(evidence: TapEvidence, bankId: string | null): boolean | null {
+    const masterKey = bankId === null ? null : this.#keys.issuerMasterKey(bankId, 'ac');
+    if (masterKey === null) return null;
+    const { iad } = evidence;
+    // What the terminal sent stands over what a card may have returned under the same tag.
+    const objects = new Map([...evidence.cardObjects, ...evidence.terminal.objects]);
+    const { pan, panSequenceNumber } = evidence.identity;
+    return verifyCryptogram(evidence.cryptogram, iad, objects, {
+      algorithm: iad.algorithm ?? 'SM4',
+      masterKey,
+      owner: { pan, panSequenceNumber },
+    }).ok;
+  }
+}
+
+/** A few dozen banks with a handful of certificates each; a flood of forged ones never gets here, for they do not verify. */
+const ISSUER_CERTIFICATES_MAX = 1_024;

@@ -1,0 +1,33 @@
+import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
+import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
+import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
+
+/** Where a terminal stands and what it serves: everything of the reference data that one tap needs, in one look-up. */
+export type TerminalPlacement = {
+  readonly terminalId: TerminalId;
+  readonly operatorId: string;
+  readonly lineId: string;
+  /** null on a line with one fare for all stops */
+  readonly stationId: string | null;
+  readonly tapKind: TapKind;
+  readonly rail: Rail;
+  /** 9F02 that a card must have signed here, fen; null where it is keyed in for each payment */
+  readonly amountFen: number | null;
+  /** 64-byte X||Y under which the terminal proves itself */
+  readonly sm2PublicKey: Uint8Array;
+  readonly revokedAtMs: number | null;
+  /** IANA zone of the operator */
+  readonly zone: string;
+  /** ms after local midnight at which a service date begins */
+  readonly serviceDayStartMs: number;
+};
+
+/** True when the record speaks of the place that its terminal stands at. */
+export function servesPlaceOf(placement: TerminalPlacement, record: TapRecord): boolean {
+  return (
+    record.lineId === placement.lineId &&
+    record.stationId === placement.stationId &&
+    record.tapKind === placement.tapKind &&
+    record.rail === placement.rail
+  );
+}

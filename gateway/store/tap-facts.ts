@@ -1,0 +1,135 @@
+import type { PanToken } from '@tapgate/sdk/wire/identifiers';
+import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
+import type { DeliveredTap, HotlistStay, ReportedAct, TapFacts } from '../ingest/tap-facts.ts';
+import type { Database } from './connection.ts';
+import { bytesOfToken } from './pan-token-bytes.ts';
+import { faultsTranslated } from './store-fault.ts';
+
+/** The names under which the store knows a tap and its card. */
+export type TapKeys = {
+  readonly terminalId: string;
+  readonly tapSequence: number;
+  readonly panToken: PanToken;
+  readonly psn: number;
+  readonly atc: number;
+};
+
+/** One row of one of the four arms; what an arm has not is null. */
+type FactRow = {
+  readonly arm: 'delivered' | 'act' | 'card' | 'hotlist';
+  readonly terminal_id: string | null;
+  readonly number: number | null;
+  readonly pan_token: Uint8Array | null;
+  readonly psn: number | null;
+  readonly atc: number | null;
+  readonly bytes: Uint8Array | null;
+  readonly outcome: string | null;
+  readonly cause: string | null;
+  readonly until: number | null;
+  readonly at: Date | null;
+};
+
+/**
+ * Everything the store knows that bears on these taps, in one query of four arms, each an index look-up for each key. Every
+ * arm joins one table to the list of keys (or tables of one card to each other), which PostgreSQL answers from its primary
+ * keys and Citus pushes down to its shards.
+ *
+ * @returns facts in the order of the keys
+ * @throws StoreFault
+ */
+export async function readTapFacts(database: Database, keys: readonly TapKeys[]): Promise<TapFacts[]> {
+  const rows = await faultsTranslated(() => factsQuery(database, keys));
+  const delivered = new Map<string, DeliveredTap>();
+  const acts = new Map<string, ReportedAct>();
+  const cards = new Map<
+    string,
+    { readonly highestAtc: number | null; readonly certificateSm3: Uint8Array }
+  >();
+  const stays = new Map<string, HotlistStay[]>();
+  for (const row of rows) {
+    const card = cardName(row.pan_token, row.psn);
+    switch (row.arm) {
+      case 'delivered':
+        delivered.set(`${row.terminal_id ?? ''}|${row.number ?? 0}`, {
+          recordSm3: present(row.bytes),
+          outcome: outcomeOf(row.outcome),
+          cause: row.cause,
+        });
+        break;
+      case 'act':
+        acts.set(`${card}|${row.atc ?? 0}`, {
+          terminalId: row.terminal_id ?? '',
+          tapSequence: row.number ?? 0,
+          cryptogram: present(row.bytes),
+        });
+        break;
+      case 'card':
+        cards.set(card, { highestAtc: row.atc, certificateSm3: present(row.bytes) });
+        break;
+      case 'hotlist': {
+        const stay = {
+          addedVersion: row.number ?? 0,
+          removedVersion: row.until,
+          addedAtMs: present(row.at).getTime(),
+        };
+        stays.set(card, [...(stays.get(card) ?? []), stay]);
+        break;
+      }
+    }
+  }
+  return keys.map((key) => {
+    const card = `${key.panToken}|${key.psn}`;
+    const known = cards.get(card);
+    return {
+      delivered: delivered.get(`${key.terminalId}|${key.tapSequence}`) ?? null,
+      act: acts.get(`${card}|${key.atc}`) ?? null,
+      highestAtc: known?.highestAtc ?? null,
+      verifiedCertificateSm3: known?.certificateSm3 ?? null,
+      hotlistStays: stays.get(card) ?? [],
+    };
+  });
+}
+
+function factsQuery(database: Database, keys: readonly TapKeys[]): Promise<FactRow[]> {
+  const { hot } = database;
+  const terminals = keys.map((key) => key.terminalId);
+  const sequences = keys.map((key) => key.tapSequence);
+  const tokens = keys.map((key) => bytesOfToken(key.panToken));
+  const psns = keys.map((key) => key.psn);
+  const atcs = keys.map((key) => key.atc);
+  return hot<FactRow[]>`
+    select 'delivered' as arm, t.terminal_id, t.tap_sequence as number, null::bytea as pan_token, null::smallint as psn,
+      null::integer as atc, t.record_sm3 as bytes, t.outcome, t.cause, null::integer as until, null::timestamptz as at
+    from unnest(${terminals}::text[], ${sequences}::bigint[]) as k (terminal_id, tap_sequence)
+    join tap_identity t on t.terminal_id = k.terminal_id and t.tap_sequence = k.tap_sequence
+    union all
+    select 'act', a.terminal_id, a.tap_sequence, a.pan_token, a.psn, a.atc, a.cryptogram, null, null, null, null
+    from unnest(${tokens}::bytea[], ${psns}::smallint[], ${atcs}::integer[]) as k (pan_token, psn, atc)
+    join card_atc a on a.pan_token = k.pan_token and a.psn = k.psn and a.atc = k.atc
+    union all
+    select 'card', null, null, c.pan_token, c.psn,
+      (select max(a.atc) from card_atc a where a.pan_token = c.pan_token and a.psn = c.psn),
+      c.verified_certificate_sm3, null, null, null, null
+    from unnest(${tokens}::bytea[], ${psns}::smallint[]) as k (pan_token, psn)
+    join card c on c.pan_token = k.pan_token and c.psn = k.psn
+    union all
+    select 'hotlist', null, h.added_version, h.pan_token, h.psn, null, null, null, null, h.removed_version, v.published_at
+    from unnest(${tokens}::bytea[], ${psns}::smallint[]) as k (pan_token, psn)
+    join hotlist_entry h on h.pan_token = k.pan_token and h.psn = k.psn
+    join hotlist_version v on v.version = h.added_version`;
+}
+
+function cardName(token: Uint8Array | null, psn: number | null): string {
+  return token === null ? '' : `${Buffer.from(token).toString('hex').toUpperCase()}|${psn ?? 0}`;
+}
+
+function outcomeOf(text: string | null): TapOutcome {
+  const outcome = TAP_OUTCOMES.find((known) => known === text);
+  if (outcome === undefined) throw new RangeError('a stored outcome is one of the known ones');
+  return outcome;
+}
+
+function present<Value>(value: Value | null): Value {
+  if (value === null) throw new RangeError('a column that its arm fills was null');
+  return value;
+}
