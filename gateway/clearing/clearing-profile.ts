@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { BATCH_KINDS } from './clearing-batch.ts';
+
+/**
+ * How one party wants its files: data, because every partner insists on its own (clearing.md section 3). The defaults stand in
+ * banks/clearing-profiles.yaml with their confidence; a bank's entry there replaces single keys.
+ */
+const dated = z.iso.date();
+const constants = z.strictObject({
+  transactionCode: z.string().max(3),
+  segmentBitmap: z.string().max(4),
+  reasonCode: z.string().max(4),
+  singleDualFlag: z.string().max(1),
+  channel: z.string().max(2),
+  conditionDe25: z.string().max(2),
+  ownFee: z.string().max(12),
+  crossBorder: z.string().max(1),
+  entryModeDe22: z.string().max(3),
+  readCapability: z.string().max(1),
+  icCondition: z.string().max(1),
+  responseCode8A: z.string().max(2),
+});
+
+export const clearingProfileSchema = z.strictObject({
+  /** the bank as the interchange network names it, up to 11 digits; empty where the network's number is not known */
+  institutionId: z.string().regex(/^\d{0,11}$/),
+  acquirerId: z.string().regex(/^\d{0,11}$/),
+  forwarderId: z.string().regex(/^\d{0,11}$/),
+  utcOffsetMinutes: z.int().min(-720).max(840),
+  /** file name by kind of batch: a template of party, clearingDate, sequence */
+  fileNames: z.record(z.enum(BATCH_KINDS), z.string()),
+  deferredCharges: z.enum(['deferred-charge', 'pain.008.001.08']),
+  signature: z.enum(['der', 'raw']),
+  encryption: z.enum(['none', 'sm4-sm2']),
+  /** a day without records: a file with header and trailer only, or no file but its manifest */
+  emptyFile: z.enum(['file', 'manifest_only']),
+  /** taps older than this many days at the clearing date are withheld, not sent */
+  tapAgeMaxDays: z.int().positive(),
+  /** hours after the cut-over within which each answer is due: receipt of the file, results of the items, money */
+  deadlinesHours: z.strictObject({
+    receipt: z.int().positive(),
+    results: z.int().positive(),
+    money: z.int().positive(),
+  }),
+  /** what the bank keeps of a batch, in hundredths of a permille of its sum, by rail and first clearing date */
+  fees: z.array(
+    z.strictObject({
+      kind: z.enum(['offline_purchase', 'deferred_charge']),
+      validFrom: dated,
+      perHundredThousand: z.int().min(0).max(100_000),
+    }),
+  ),
+  tc526: z.strictObject({ header: z.string(), trailer: z.string(), constants }),
+});
+
+export type ClearingProfile = z.infer<typeof clearingProfileSchema>;

@@ -1,0 +1,157 @@
+import type { BatchFormat, BatchIdentity, Presentment, Withheld } from '../clearing-batch.ts';
+import type { ClearingProfile } from '../clearing-profile.ts';
+import { encodeCut, fixedRecord } from '../fixed-width.ts';
+import { amountObjectFen } from '../presented-tap.ts';
+import { batchTemplateValues, fillTemplate } from '../text-template.ts';
+
+/**
+ * `cup-tc-526`: offline purchases as an issuer's batch reads them, one fixed record of 526 bytes each between a header of 46
+ * and a trailer of 49 bytes, no line ends (clearing.md 1.2; layout of one implementation, [likely]). The contents of header and
+ * trailer were not found in public: both are templates of the bank's profile, and the default is our own.
+ */
+export const TC526_RECORD_BYTES = 526;
+export const TC526_HEADER_BYTES = 46;
+export const TC526_TRAILER_BYTES = 49;
+
+type Fill = 'left_spaces' | 'right_zeros';
+const L: Fill = 'left_spaces';
+const Z: Fill = 'right_zeros';
+
+/** The record: name, first byte, bytes, fill. Names in lower camel case with the tag or data element they carry. */
+// prettier-ignore
+const ROWS = [
+  ['transactionCode',        1,  3, L], ['segmentBitmap',       4,  4, L], ['pan',                8, 19, L], ['amountDe4',         27, 12, Z],
+  ['currencyDe49',          39,  3, L], ['transmissionDe7',    42, 10, L], ['stanDe11',          52,  6, Z], ['authorisationDe38', 58,  6, L],
+  ['authorisationDate',     64,  4, L], ['retrievalDe37',      68, 12, Z], ['acquirerDe32',      80, 11, L], ['forwarderDe33',     91, 11, L],
+  ['mccDe18',              102,  4, L], ['terminalDe41',      106,  8, L], ['merchantDe42',     114, 15, L], ['merchantNameDe43', 129, 40, L],
+  ['originalTransaction',  169, 23, L], ['reasonCode',        192,  4, L], ['singleDualFlag',   196,  1, L], ['switchSerial',     197,  9, L],
+  ['receiverDe100',        206, 11, L], ['issuer',            217, 11, L], ['switchNotify',     228,  1, L], ['channel',          229,  2, L],
+  ['feature',              231,  1, L], ['switchReserved',    232,  8, L], ['conditionDe25',    240,  2, L], ['ownFee',           242, 12, L],
+  ['crossBorder',          254,  1, L], ['reserved0',         255, 15, L],
+  ['cryptogram9F26',       270, 16, L], ['entryModeDe22',     286,  3, L], ['psnDe23',          289,  3, Z], ['readCapability',   292,  1, L],
+  ['icCondition',          293,  1, L], ['capabilities9F33',  294,  6, L], ['tvr95',            300, 10, L], ['number9F37',       310,  8, L],
+  ['ifdSerial9F1E',        318,  8, L], ['iad9F10',           326, 64, L], ['atc9F36',          390,  4, L], ['aip82',            394,  4, L],
+  ['date9A',               398,  6, L], ['country9F1A',       404,  3, L], ['responseCode8A',   407,  2, L], ['type9C',           409,  2, L],
+  ['amount9F02',           411, 12, L], ['currency5F2A',      423,  3, L], ['checkResult',      426,  1, L], ['expiryDe14',       427,  4, L],
+  ['cid9F27',              431,  2, L], ['other9F03',         433, 12, L], ['cvm9F34',          445,  6, L], ['terminalType9F35', 451,  2, L],
+  ['dfName84',             453, 32, L], ['version9F09',       485,  4, L], ['counter9F41',      489,  8, L], ['reserved2',        497, 30, L],
+] as const;
+
+export type Tc526FieldName = (typeof ROWS)[number][0];
+export const TC526_FIELDS = ROWS.map(([name, start, bytes, fill]) => ({ name, start, bytes, fill }));
+
+const writeRecord = fixedRecord<Tc526FieldName>(TC526_FIELDS, TC526_RECORD_BYTES);
+
+/** Without one of these an issuer can neither recompute the TC nor post the purchase. */
+const NEEDED_TAGS = ['9F26', '9F10', '9F36', '82', '9F37', '9F02', '95', '9A', '9C', '9F1A', '5F2A'] as const;
+const CID_OF_TC = '40';
+
+/**
+ * The format for one bank and batch.
+ *
+ * @throws RangeError when the profile's header or trailer is not of its width
+ */
+export function cupTc526(batch: BatchIdentity, profile: ClearingProfile): BatchFormat<Presentment> {
+  const common = { ...batchTemplateValues(batch), institution: profile.institutionId };
+  return {
+    head: templateBytes(profile.tc526.header, common, TC526_HEADER_BYTES),
+    item: (presentment) => refusalOf(presentment) ?? recordOf(presentment, profile),
+    tail: (totals) => templateBytes(profile.tc526.trailer, { ...common, ...totals }, TC526_TRAILER_BYTES),
+  };
+}
+
+/**
+ * @refuses evidence_missing; not_a_transaction_certificate when 9F27 is anything but 40; amount_differs when the charge is not what the
+ *   card signed (which of 9F02 and DE4 would win is nowhere stated, so a difference is not sent: clearing.md 1.2)
+ */
+function refusalOf({ tap, amountFen }: Presentment): Withheld | null {
+  if (NEEDED_TAGS.some((tag) => !tap.objects.has(tag))) return { withheld: 'evidence_missing' };
+  if (tap.objects.get('9F27') !== CID_OF_TC) return { withheld: 'not_a_transaction_certificate' };
+  if (amountObjectFen(tap.objects.get('9F02')) !== amountFen) return { withheld: 'amount_differs' };
+  return null;
+}
+
+function recordOf(presentment: Presentment, profile: ClearingProfile): Uint8Array {
+  const { tap, merchant, amountFen, psn } = presentment;
+  const object = (tag: string): string => tap.objects.get(tag) ?? '';
+  const constant = (name: keyof ClearingProfile['tc526']['constants']): string =>
+    profile.tc526.constants[name];
+  return writeRecord({
+    transactionCode: constant('transactionCode'),
+    segmentBitmap: constant('segmentBitmap'),
+    pan: tap.pan,
+    amountDe4: String(amountFen),
+    currencyDe49: threeDigits(object('5F2A')),
+    transmissionDe7: monthToSecond(tap.tappedAtMs, profile.utcOffsetMinutes),
+    stanDe11: String(tap.tapSequence % 1_000_000),
+    authorisationDe38: '',
+    authorisationDate: '',
+    retrievalDe37: String(tap.tapSequence),
+    acquirerDe32: profile.acquirerId,
+    forwarderDe33: profile.forwarderId,
+    mccDe18: merchant.mcc,
+    terminalDe41: tap.terminalId,
+    merchantDe42: merchant.merchantId,
+    merchantNameDe43: encodeCut(merchant.nameZh, 40),
+    originalTransaction: '',
+    reasonCode: constant('reasonCode'),
+    singleDualFlag: constant('singleDualFlag'),
+    switchSerial: '',
+    receiverDe100: profile.institutionId,
+    issuer: profile.institutionId,
+    switchNotify: '',
+    channel: constant('channel'),
+    feature: '',
+    switchReserved: '',
+    conditionDe25: constant('conditionDe25'),
+    ownFee: constant('ownFee'),
+    crossBorder: constant('crossBorder'),
+    reserved0: '',
+    cryptogram9F26: object('9F26'),
+    entryModeDe22: constant('entryModeDe22'),
+    psnDe23: String(psn),
+    readCapability: constant('readCapability'),
+    icCondition: constant('icCondition'),
+    capabilities9F33: object('9F33'),
+    tvr95: object('95'),
+    number9F37: object('9F37'),
+    ifdSerial9F1E: Buffer.from(object('9F1E'), 'hex').toString('latin1'),
+    iad9F10: object('9F10'),
+    atc9F36: object('9F36'),
+    aip82: object('82'),
+    date9A: object('9A'),
+    country9F1A: threeDigits(object('9F1A')),
+    responseCode8A: constant('responseCode8A'),
+    type9C: object('9C'),
+    amount9F02: object('9F02'),
+    currency5F2A: threeDigits(object('5F2A')),
+    checkResult: '',
+    expiryDe14: tap.expiry.slice(0, 4),
+    cid9F27: object('9F27'),
+    other9F03: object('9F03'),
+    cvm9F34: object('9F34'),
+    terminalType9F35: object('9F35'),
+    dfName84: tap.dfName,
+    version9F09: object('9F09'),
+    counter9F41: object('9F41'),
+    reserved2: '',
+  });
+}
+
+/** Country and currency are n3 in two bytes inside TLV (0156) and three digits here. */
+function threeDigits(bcd: string): string {
+  return bcd.slice(1);
+}
+
+/** MMDDhhmmss of the bank's own wall clock, which knows no summer time. */
+function monthToSecond(atMs: number, utcOffsetMinutes: number): string {
+  const iso = new Date(atMs + utcOffsetMinutes * 60_000).toISOString();
+  return iso.slice(5, 19).replaceAll(/[-T:]/g, '');
+}
+
+function templateBytes(template: string, values: Record<string, string | number>, bytes: number): Uint8Array {
+  const filled = Buffer.from(fillTemplate(template, values), 'latin1');
+  if (filled.length !== bytes)
+    throw new RangeError(`a template of the profile is ${filled.length} bytes, not ${bytes}`);
+  return filled;
+}

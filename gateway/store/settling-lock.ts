@@ -1,0 +1,40 @@
+import type postgres from 'postgres';
+
+// 'TAPG' as a number: the application's half of an advisory lock's name; the other half says what is locked.
+const APPLICATION = 0x54415047;
+const SETTLING = 2;
+const CLOSING = 3;
+
+/**
+ * Settling jobs hold this together while they write journeys (ARCHITECTURE.md "Cut-over is a watermark"): until the end of the
+ * transaction, so that every settled_no below a cut-over is visible to whoever cuts.
+ */
+export async function shareSettling(transaction: postgres.TransactionSql): Promise<void> {
+  await transaction`select pg_advisory_xact_lock_shared(${APPLICATION}, ${SETTLING})`;
+}
+
+/** Waits for settling transactions that run and keeps new ones out until this transaction ends. */
+export async function stopSettling(transaction: postgres.TransactionSql): Promise<void> {
+  await transaction`select pg_advisory_xact_lock(${APPLICATION}, ${SETTLING})`;
+}
+
+/**
+ * Runs the work while no other gateway closes a day: on a connection of its own, because the lock belongs to a session and is
+ * let go by the server however that session ends.
+ */
+export async function whileClosingAlone<Result>(
+  sql: postgres.Sql,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const session = await sql.reserve();
+  try {
+    await session`select pg_advisory_lock(${APPLICATION}, ${CLOSING})`;
+    try {
+      return await work();
+    } finally {
+      await session`select pg_advisory_unlock(${APPLICATION}, ${CLOSING})`;
+    }
+  } finally {
+    session.release();
+  }
+}
