@@ -1,5 +1,31 @@
-import smCrypto from 'sm-crypto';
+import { createRequire } from 'node:module';
 import type { GmProviders } from './algorithms.ts';
+
+/** The part of sm-crypto 0.5.8 that is called here; the package ships no types. */
+type SmCrypto = {
+  readonly sm2: {
+    doSignature(
+      message: ArrayLike<number>,
+      privateKeyHex: string,
+      options: { hash: boolean; der: boolean; publicKey: string },
+    ): string;
+    doVerifySignature(
+      message: ArrayLike<number>,
+      signatureHex: string,
+      publicKeyHex: string,
+      options: { hash: boolean; der: boolean },
+    ): boolean;
+    getPublicKeyFromPrivateKey(privateKeyHex: string): string;
+  };
+  readonly sm3: (message: ArrayLike<number>) => string;
+  readonly sm4: Record<
+    'encrypt' | 'decrypt',
+    (data: ArrayLike<number>, key: ArrayLike<number>, options: Sm4Options) => number[]
+  >;
+};
+type Sm4Options = { padding: 'none'; output: 'array'; mode?: 'cbc'; iv?: ArrayLike<number> };
+
+const smCrypto = createRequire(import.meta.url)('sm-crypto') as SmCrypto;
 
 /**
  * SM2, SM3 and SM4 through sm-crypto 0.5.8, in plain JavaScript. Sixty times slower than OpenSSL for SM2, but it runs on any

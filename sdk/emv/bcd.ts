@@ -1,0 +1,60 @@
+/**
+ * Binary coded decimal, two digits a byte. Format n is right-aligned with leading zeros, cn is left-aligned with trailing F
+ * (pboc-contactless.md 3).
+ */
+
+/** The digits of format n, or null when a nibble is no digit. */
+export function bcdDigits(bytes: Uint8Array): string | null {
+  let digits = '';
+  for (const byte of bytes) {
+    const high = byte >> 4;
+    const low = byte & 0x0f;
+    if (high > 9 || low > 9) return null;
+    digits += String(high) + String(low);
+  }
+  return digits;
+}
+
+/** The digits of format cn without its padding, or null when anything but F follows the digits. */
+export function compressedDigits(bytes: Uint8Array): string | null {
+  let digits = '';
+  let padding = false;
+  for (const byte of bytes) {
+    for (const nibble of [byte >> 4, byte & 0x0f]) {
+      if (nibble === 0x0f) padding = true;
+      else if (padding || nibble > 9) return null;
+      else digits += String(nibble);
+    }
+  }
+  return digits;
+}
+
+/** The number that a value of format n writes, or null when it is none or above 2^53. */
+export function bcdNumber(bytes: Uint8Array): number | null {
+  const digits = bcdDigits(bytes);
+  if (digits === null) return null;
+  const value = Number(digits === '' ? '0' : digits);
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+/** @throws RangeError when the digits do not fit, or are none: values to encode are ours */
+export function bcdFromDigits(digits: string, byteLength: number): Uint8Array {
+  return packNibbles(digits.padStart(byteLength * 2, '0'), digits, byteLength);
+}
+
+/** @throws RangeError when the digits do not fit, or are none */
+export function compressedFromDigits(digits: string, byteLength: number): Uint8Array {
+  return packNibbles(digits.padEnd(byteLength * 2, 'F'), digits, byteLength);
+}
+
+/** An amount, counter or date as format n. @throws RangeError for a negative number, a fraction, or one that does not fit */
+export function bcdFromNumber(value: number, byteLength: number): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError('BCD holds whole numbers from zero');
+  return bcdFromDigits(String(value), byteLength);
+}
+
+function packNibbles(nibbles: string, digits: string, byteLength: number): Uint8Array {
+  if (!/^\d*$/.test(digits)) throw new RangeError('BCD holds digits only');
+  if (nibbles.length !== byteLength * 2) throw new RangeError(`the digits do not fit ${byteLength} bytes`);
+  return new Uint8Array(Buffer.from(nibbles, 'hex'));
+}

@@ -1,0 +1,41 @@
+import { isIsoDate, type IsoDate } from '../wire/identifiers.ts';
+import { bcdDigits } from './bcd.ts';
+
+/**
+ * Dates as cards and certificates write them. Two-digit years 00 to 49 are 2000 to 2049, 50 to 99 are 1950 to 1999, EMV's
+ * general rule.
+ */
+function fullYear(twoDigits: string): string {
+  return (Number(twoDigits) < 50 ? '20' : '19') + twoDigits;
+}
+
+/** A date YYMMDD of three BCD bytes (5F24, 5F25, 9A); null when it is no date of the calendar. */
+export function parseCardDate(bytes: Uint8Array): IsoDate | null {
+  const digits = bytes.length === 3 ? bcdDigits(bytes) : null;
+  if (digits === null) return null;
+  const text = `${fullYear(digits.slice(0, 2))}-${digits.slice(2, 4)}-${digits.slice(4, 6)}`;
+  return isIsoDate(text) ? text : null;
+}
+
+/**
+ * The last day on which a certificate with this MMYY, two BCD bytes, is valid: the end of that month
+ * (pboc-contactless.md 4.3). Null when the month does not exist.
+ */
+export function lastDayOfMonthMmyy(bytes: Uint8Array): IsoDate | null {
+  const digits = bytes.length === 2 ? bcdDigits(bytes) : null;
+  if (digits === null) return null;
+  return lastDayOfMonth(fullYear(digits.slice(2, 4)), digits.slice(0, 2));
+}
+
+/** The same for YYMM digits, as track 2 writes an expiry. */
+export function lastDayOfMonthYymm(digits: string): IsoDate | null {
+  return /^\d{4}$/.test(digits) ? lastDayOfMonth(fullYear(digits.slice(0, 2)), digits.slice(2, 4)) : null;
+}
+
+function lastDayOfMonth(year: string, month: string): IsoDate | null {
+  for (const day of ['31', '30', '29', '28']) {
+    const text = `${year}-${month}-${day}`;
+    if (isIsoDate(text)) return text;
+  }
+  return null;
+}
