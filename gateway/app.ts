@@ -1,0 +1,104 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { refuse } from '@tapgate/sdk/wire/refusals';
+import { mountOperatorRoutes } from './http/operator-routes.ts';
+import { RefusalTally } from './http/refusal-tally.ts';
+import { refusalResponse, useRequestContext, type GatewayEnv } from './http/request-context.ts';
+import { healthRoute, ROUTES } from './http/route-table.ts';
+import { mountTapBatches } from './http/tap-batches.ts';
+import { mountTaps } from './http/taps.ts';
+import { mountTerminalSessions } from './http/terminal-sessions.ts';
+import { Sm2Workers } from './ingest/sm2-workers.ts';
+import { TapAuthority, type TapReference } from './ingest/tap-authority.ts';
+import { TapIntake } from './intake/tap-intake.ts';
+import type { KeyProvider } from './keys/key-provider.ts';
+import { isDatabaseReachable, type Database } from './store/connection.ts';
+import { DataKeys } from './store/data-keys.ts';
+import { addRefusalCounts } from './store/refusal-counts.ts';
+
+export type AppDependencies = {
+  readonly database: Database;
+  readonly keys: KeyProvider;
+  readonly reference: TapReference;
+  /** the gateway's clock, ms since the Unix epoch */
+  readonly clock: () => number;
+  /** the demo operator is loaded: `Demo-Time` is honoured (ARCHITECTURE.md "The demo clock") */
+  readonly demo: boolean;
+  /** the issuer's own gateway: a cryptogram that verifies is proof enough */
+  readonly issuerHosted?: boolean;
+  /** worker threads for SM2; as many as there are cores when left out */
+  readonly sm2Threads?: number;
+  /** something is broken; what the peer sent is not in it */
+  readonly onFault: (fault: unknown) => void;
+};
+
+export type GatewayApp = {
+  readonly app: OpenAPIHono<GatewayEnv>;
+  readonly intake: TapIntake;
+  readonly sm2Workers: Sm2Workers;
+  /** after the server has stopped listening: writes what waits and ends the worker threads; the database is left open */
+  stop(): Promise<void>;
+};
+
+const TALLY_FLUSH_MS = 1_000;
+const HEALTH_TIMEOUT_MS = 1_000;
+
+/** Puts the gateway together: its parts, its routes, its document. Nothing listens yet. */
+export function createApp(dependencies: AppDependencies): GatewayApp {
+  const { database, keys, reference, clock, demo, onFault } = dependencies;
+  const authority = new TapAuthority(reference, keys);
+  const sm2Workers = new Sm2Workers(dependencies.sm2Threads);
+  const dataKeys = new DataKeys(database, keys);
+  const tally = new RefusalTally((counts) => addRefusalCounts(database, counts));
+  const intake = new TapIntake({
+    database,
+    authority,
+    sm2Workers,
+    dataKeys,
+    monotonicMs: () => performance.now(),
+    issuerHosted: dependencies.issuerHosted ?? false,
+    onFault,
+  });
+
+  const app = new OpenAPIHono<GatewayEnv>();
+  useRequestContext(app, { clock, demo });
+  app.get(healthRoute.getRoutingPath(), async (context) => {
+    const isReachable = await isDatabaseReachable(database, HEALTH_TIMEOUT_MS);
+    return isReachable
+      ? context.json({ status: 'ok', database: 'ok' })
+      : context.json({ status: 'unavailable', database: 'unreachable' }, 503);
+  });
+  mountTerminalSessions(app, { keys, tally, findPlacement: (id) => authority.findPlacement(id) });
+  mountTaps(app, { intake, keys, tally });
+  mountTapBatches(app, { intake, keys, tally });
+  mountOperatorRoutes(app, { database, tally, intake });
+  describeRoutes(app);
+  app.notFound((context) => refusalResponse(context, refuse('route_unknown')));
+  app.onError((fault, context) => {
+    onFault(fault);
+    return refusalResponse(context, refuse('gateway_unavailable'));
+  });
+
+  const flushing = setInterval(() => void tally.flush(), TALLY_FLUSH_MS);
+  flushing.unref();
+  return {
+    app,
+    intake,
+    sm2Workers,
+    stop: async () => {
+      clearInterval(flushing);
+      await tally.flush();
+      await sm2Workers.stop();
+    },
+  };
+}
+
+/** The OpenAPI document, and for each path an answer to the methods that it has not. */
+function describeRoutes(app: OpenAPIHono<GatewayEnv>): void {
+  const { openAPIRegistry } = app;
+  openAPIRegistry.registerComponent('securitySchemes', 'terminalSession', { type: 'http', scheme: 'bearer' });
+  openAPIRegistry.registerComponent('securitySchemes', 'operatorToken', { type: 'http', scheme: 'bearer' });
+  for (const route of ROUTES) openAPIRegistry.registerPath(route);
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'TapGate', version: '0.1.0' } });
+  for (const path of new Set([...ROUTES.map((route) => route.getRoutingPath()), '/openapi.json']))
+    app.all(path, (context) => refusalResponse(context, refuse('method_not_allowed')));
+}

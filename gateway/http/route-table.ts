@@ -1,0 +1,114 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import {
+  ErrorResponse,
+  HealthBody,
+  RefusalCountsBody,
+  SessionProofBody,
+  SessionTokenBody,
+  SettlementBody,
+  TapAnswerBody,
+  TapBody,
+  TapHistoryBody,
+} from './wire-schemas.ts';
+
+// Every route as the OpenAPI document describes it. Handlers read bodies themselves (request-body.ts), because a bound on the
+// size must hold while the body streams, and every refusal must carry a code of the one list.
+
+const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+const refusals = { default: json(ErrorResponse, 'a refusal of the one ranked list') };
+const asTerminal = [{ terminalSession: [] }];
+const asOperator = [{ operatorToken: [] }];
+
+export const healthRoute = createRoute({
+  method: 'get',
+  path: '/health',
+  responses: {
+    200: json(HealthBody, 'answers and has its database'),
+    503: json(HealthBody, 'has no database'),
+  },
+});
+
+export const terminalSessionsRoute = createRoute({
+  method: 'post',
+  path: '/v1/terminal-sessions',
+  request: { body: { required: true, content: { 'application/json': { schema: SessionProofBody } } } },
+  responses: { 201: json(SessionTokenBody, 'a token for an hour'), ...refusals },
+});
+
+export const tapsRoute = createRoute({
+  method: 'post',
+  path: '/v1/taps',
+  security: asTerminal,
+  request: {
+    headers: z.object({
+      'tap-budget-ms': z
+        .string()
+        .optional()
+        .openapi({
+          description: 'ms after which the answer is of no use; refused early when it cannot be met',
+        }),
+    }),
+    body: { required: true, content: { 'application/json': { schema: TapBody } } },
+  },
+  responses: { 200: json(TapAnswerBody, 'the tap is durable, and this is its verdict'), ...refusals },
+});
+
+export const tapBatchesRoute = createRoute({
+  method: 'post',
+  path: '/v1/tap-batches',
+  security: asTerminal,
+  request: {
+    body: {
+      required: true,
+      description: 'one TapBody a line; answered by one line for each, in order, while the upload still runs',
+      content: { 'application/x-ndjson': { schema: TapBody } },
+    },
+  },
+  responses: {
+    200: {
+      description: 'a line for each record, in order: its answer, or its error',
+      content: { 'application/x-ndjson': { schema: z.union([TapAnswerBody, ErrorResponse]) } },
+    },
+    ...refusals,
+  },
+});
+
+export const tapHistoryRoute = createRoute({
+  method: 'get',
+  path: '/v1/taps/{terminalId}/{tapSequence}',
+  security: asOperator,
+  request: { params: z.object({ terminalId: z.string(), tapSequence: z.string() }) },
+  responses: {
+    200: json(TapHistoryBody, 'verdict, tap, journey with fare and trace, postings'),
+    ...refusals,
+  },
+});
+
+export const refusalsRoute = createRoute({
+  method: 'get',
+  path: '/v1/refusals',
+  security: asOperator,
+  request: { query: z.object({ date: z.string().optional(), code: z.string().optional() }) },
+  responses: { 200: json(RefusalCountsBody, 'what was refused and left nothing else behind'), ...refusals },
+});
+
+export const settlementRoute = createRoute({
+  method: 'get',
+  path: '/v1/settlement',
+  security: asOperator,
+  responses: { 200: json(SettlementBody, 'what is accepted and not settled yet'), ...refusals },
+});
+
+export const ROUTES = [
+  healthRoute,
+  terminalSessionsRoute,
+  tapsRoute,
+  tapBatchesRoute,
+  tapHistoryRoute,
+  refusalsRoute,
+  settlementRoute,
+] as const;

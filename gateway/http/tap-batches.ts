@@ -1,0 +1,116 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
+import { BATCH_LINE_BYTES_MAX, BATCH_RECORDS_MAX } from '@tapgate/sdk/wire/limits';
+import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
+import { decodeRecord } from '../ingest/authenticate-record.ts';
+import type { TapIntake } from '../intake/tap-intake.ts';
+import { readTerminal } from './bearer-token.ts';
+import { readLines, type BodyLine } from './ndjson-lines.ts';
+import { isContentType, parseJson } from './request-body.ts';
+import { refusalResponse, type GatewayEnv } from './request-context.ts';
+import { errorBody } from './refusal-response.ts';
+import { tapBatchesRoute } from './route-table.ts';
+import type { TapsParts } from './taps.ts';
+import { TapBody } from './wire-schemas.ts';
+
+/** Records of one upload that are under way at once: the next line is read when one of them is answered. */
+const WINDOW = 256;
+
+/** Uploads at once in this process; beyond, the terminal comes again later. */
+const UPLOADS_MAX = 32;
+
+/** POST /v1/tap-batches: the backlog of a terminal, streamed in and answered line by line. */
+export function mountTapBatches(app: OpenAPIHono<GatewayEnv>, { intake, keys, tally }: TapsParts): void {
+  let uploads = 0;
+  app.post(tapBatchesRoute.getRoutingPath(), (context) => {
+    const { nowMs, requestId } = context.var;
+    const session = readTerminal(context, keys);
+    const refuseWith = (refusal: Refusal, terminalId: string): Response => {
+      tally.count(refusal.code, terminalId, nowMs);
+      return refusalResponse(context, refusal);
+    };
+    if ('code' in session) return refuseWith(session, '');
+    const sender = session.terminalId;
+    if (!isContentType(context.req.raw, 'application/x-ndjson'))
+      return refuseWith(refuse('content_type_unsupported'), sender);
+    if (uploads >= UPLOADS_MAX) return refuseWith(refuse('overloaded'), sender);
+    const body = context.req.raw.body as ReadableStream<Uint8Array> | null;
+    if (body === null) return context.body('', 200, NDJSON);
+
+    uploads += 1;
+    const upload = new Upload(intake, sender, nowMs);
+    const encoder = new TextEncoder();
+    const answers = upload.answers(body);
+    const lines = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        // Answers are handed over as they come and never hold back the reading of the body: a terminal that reads no answer
+        // before it has sent everything must not wait for itself. Their size is bounded by BATCH_RECORDS_MAX.
+        try {
+          let line = 0;
+          for await (const answer of answers) {
+            line += 1;
+            if ('code' in answer) tally.count(answer.code, sender, nowMs);
+            const item = 'code' in answer ? errorBody(answer, requestId) : answer;
+            controller.enqueue(encoder.encode(`${JSON.stringify({ line, ...item })}\n`));
+          }
+          controller.close();
+        } catch (error) {
+          // The terminal went away in the middle of its upload: what was accepted is durable, the rest it still has.
+          controller.error(error);
+        } finally {
+          uploads -= 1;
+        }
+      },
+    });
+    return context.body(lines, 200, NDJSON);
+  });
+}
+
+const NDJSON = { 'Content-Type': 'application/x-ndjson' };
+
+type LineAnswer = Refusal | Extract<Awaited<ReturnType<TapIntake['accept']>>, { ok: true }>['answer'];
+
+/** The records of one upload, answered in order. */
+class Upload {
+  readonly #intake: TapIntake;
+  readonly #sender: TerminalId;
+  readonly #nowMs: number;
+
+  constructor(intake: TapIntake, sender: TerminalId, nowMs: number) {
+    this.#intake = intake;
+    this.#sender = sender;
+    this.#nowMs = nowMs;
+  }
+
+  async *answers(body: ReadableStream<Uint8Array>): AsyncGenerator<LineAnswer> {
+    const underWay: Promise<LineAnswer>[] = [];
+    let lines = 0;
+    for await (const line of readLines(body, BATCH_LINE_BYTES_MAX)) {
+      lines += 1;
+      if (lines > BATCH_RECORDS_MAX) {
+        underWay.push(Promise.resolve(refuse('body_too_large')));
+        break;
+      }
+      underWay.push(this.#answer(line));
+      if (underWay.length >= WINDOW) yield await shift(underWay);
+    }
+    while (underWay.length > 0) yield await shift(underWay);
+  }
+
+  async #answer(line: BodyLine): Promise<LineAnswer> {
+    if (line === null) return refuse('body_too_large');
+    const parsed = parseJson(line, TapBody);
+    if (!parsed.ok) return parsed.refusal;
+    const decoded = decodeRecord(parsed.value.record);
+    if (!decoded.ok) return decoded.refusal;
+    const order = { bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs, budgetMs: null };
+    const result = await this.#intake.accept(order);
+    return result.ok ? result.answer : result.refusal;
+  }
+}
+
+function shift(underWay: Promise<LineAnswer>[]): Promise<LineAnswer> {
+  const first = underWay.shift();
+  if (first === undefined) throw new RangeError('an answer is awaited only where one is under way');
+  return first;
+}

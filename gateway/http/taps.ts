@@ -1,0 +1,54 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { TAP_BODY_BYTES_MAX } from '@tapgate/sdk/wire/limits';
+import { refuse } from '@tapgate/sdk/wire/refusals';
+import { decodeRecord } from '../ingest/authenticate-record.ts';
+import type { TapIntake } from '../intake/tap-intake.ts';
+import type { KeyProvider } from '../keys/key-provider.ts';
+import { readTerminal } from './bearer-token.ts';
+import { readJsonBody } from './request-body.ts';
+import { refusalResponse, type GatewayContext, type GatewayEnv } from './request-context.ts';
+import type { RefusalTally } from './refusal-tally.ts';
+import { tapsRoute } from './route-table.ts';
+import { TapBody } from './wire-schemas.ts';
+
+export type TapsParts = {
+  readonly intake: TapIntake;
+  readonly keys: KeyProvider;
+  readonly tally: RefusalTally;
+};
+
+/** POST /v1/taps: one record, live. */
+export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, keys, tally }: TapsParts): void {
+  app.post(tapsRoute.getRoutingPath(), async (context) => {
+    const { nowMs } = context.var;
+    const session = readTerminal(context, keys);
+    if ('code' in session) {
+      tally.count(session.code, '', nowMs);
+      return refusalResponse(context, session);
+    }
+    const sender = session.terminalId;
+    const refuseWith = (refusal: Parameters<typeof refusalResponse>[1]): Response => {
+      tally.count(refusal.code, sender, nowMs);
+      return refusalResponse(context, refusal);
+    };
+    const budgetMs = readBudget(context);
+    if (budgetMs === undefined) return refuseWith(refuse('field_invalid', 'Tap-Budget-Ms'));
+    if (intake.isOverloadedFor(budgetMs)) return refuseWith(refuse('overloaded'));
+    const body = await readJsonBody(context.req.raw, TapBody, TAP_BODY_BYTES_MAX);
+    if (!body.ok) return refuseWith(body.refusal);
+    const decoded = decodeRecord(body.value.record);
+    if (!decoded.ok) return refuseWith(decoded.refusal);
+    const result = await intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs });
+    return result.ok ? context.json(result.answer) : refuseWith(result.refusal);
+  });
+}
+
+const BUDGET_MAX_MS = 60_000;
+
+/** @returns null without the header, undefined when it is not a whole number of ms from 1 to a minute */
+function readBudget(context: GatewayContext): number | null | undefined {
+  const text = context.req.header('Tap-Budget-Ms');
+  if (text === undefined) return null;
+  const budgetMs = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return budgetMs >= 1 && budgetMs <= BUDGET_MAX_MS ? budgetMs : undefined;
+}

@@ -1,0 +1,128 @@
+import { z } from '@hono/zod-openapi';
+import { TAP_OUTCOMES } from '@tapgate/sdk/wire/verdict';
+
+// The bodies of the wire, as checked and as documented. Strict: a field that nobody knows is a mistake of the sender.
+
+export const TapBody = z
+  .strictObject({ record: z.string().min(1).openapi({ description: 'the tap record, canonical base64' }) })
+  .openapi('TapBody');
+
+export const TapAnswerBody = z
+  .strictObject({
+    terminalId: z.string(),
+    tapSequence: z.int(),
+    outcome: z.enum(TAP_OUTCOMES),
+    cause: z.string().nullable(),
+    duplicate: z.boolean(),
+  })
+  .openapi('TapAnswer');
+
+export const ErrorResponse = z
+  .strictObject({
+    error: z.strictObject({
+      code: z.string(),
+      field: z.string().optional(),
+      message: z.string(),
+      requestId: z.string(),
+    }),
+  })
+  .openapi('Error');
+
+export const SessionProofBody = z
+  .strictObject({
+    terminalId: z.string().regex(/^[0-9A-Z]{8}$/),
+    issuedAtMs: z.int().nonnegative(),
+    nonce: z.string().regex(/^[A-Za-z0-9_-]{16,64}$/),
+    signature: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
+  })
+  .openapi('TerminalSessionProof', {
+    description:
+      'signature: base64 of the SM2 signature r and s, 64 bytes, over the ASCII text ' +
+      'tapgate-terminal-session|<terminalId>|<issuedAtMs>|<nonce>',
+  });
+
+export const SessionTokenBody = z
+  .strictObject({ token: z.string(), expiresAtMs: z.int() })
+  .openapi('TerminalSession');
+
+export const HealthBody = z
+  .strictObject({ status: z.enum(['ok', 'unavailable']), database: z.enum(['ok', 'unreachable']) })
+  .openapi('Health');
+
+export const RefusalCountsBody = z
+  .strictObject({
+    refusals: z.array(
+      z.strictObject({ calendarDate: z.string(), code: z.string(), terminalId: z.string(), count: z.int() }),
+    ),
+  })
+  .openapi('RefusalCounts');
+
+export const SettlementBody = z
+  .strictObject({
+    unsettled: z.strictObject({ ready: z.int(), waiting: z.int() }),
+    settledNo: z.int().nullable(),
+    inside: z.int().openapi({ description: 'taps taken in by this process and not answered yet' }),
+  })
+  .openapi('Settlement');
+
+const iso = z.iso.datetime();
+const fenOrNull = z.int().nullable();
+
+export const TapHistoryBody = z
+  .strictObject({
+    verdict: TapAnswerBody.omit({ duplicate: true }).extend({ repeats: z.int() }),
+    tap: z.strictObject({
+      serviceDate: z.string(),
+      tappedAt: iso,
+      receivedAt: iso,
+      panToken: z.string(),
+      psn: z.int(),
+      atc: z.int(),
+      operatorId: z.string(),
+      lineId: z.string(),
+      stationId: z.string().nullable(),
+      rail: z.string(),
+      tapKind: z.string(),
+      amountFen: z.int(),
+      gateDecision: z.string(),
+      ruleSetVersion: z.string(),
+      hotlistVersion: z.int(),
+      bankId: z.string().nullable(),
+      atcBelowHighest: z.boolean(),
+      recordSm3: z.string(),
+    }),
+    settlement: z.enum(['settled', 'ready', 'waiting', 'none']),
+    journey: z
+      .strictObject({
+        journeyId: z.string(),
+        completeness: z.string(),
+        outcome: z.string(),
+        cause: z.string().nullable(),
+        startedAt: iso,
+        endedAt: iso,
+        listFareFen: fenOrNull,
+        fareFen: fenOrNull,
+        ruleSetId: z.string().nullable(),
+        ruleSetVersion: z.string().nullable(),
+        concessionRuleId: z.string().nullable(),
+        riderCategory: z.string().nullable(),
+        funder: z.string().nullable(),
+        shortfallFen: fenOrNull,
+        claimedFen: fenOrNull,
+        settledNo: z.int().nullable(),
+        trace: z.unknown(),
+      })
+      .nullable(),
+    postings: z.array(
+      z.strictObject({
+        postingId: z.string(),
+        lineNo: z.int(),
+        purse: z.string(),
+        debitAccount: z.string(),
+        creditAccount: z.string(),
+        amountFen: z.int(),
+        state: z.string(),
+      }),
+    ),
+  })
+  .openapi('TapHistory');
