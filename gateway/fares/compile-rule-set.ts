@@ -5,8 +5,12 @@ import type { DayTypeCalendar } from '../calendar/day-types.ts';
 import { wallTime, zoneClock, type ZoneClock } from '../calendar/zone-clock.ts';
 import { compileEligibility, type EligibilityTest } from '../concessions/eligibility.ts';
 import type { JourneyState } from '../journeys/journey.ts';
+import type { JourneyPolicy } from '../journeys/journey-policy.ts';
+import type { SameStationRules } from '../journeys/same-station-exit.ts';
+import type { TimeLimitRules } from '../journeys/time-limit.ts';
 import type { Mode } from '../journeys/mode.ts';
 import { compileDistanceTable, type DistanceTable } from './distance-table.ts';
+import { compileJourneyRules } from './compile-journey-rules.ts';
 import type { JourneyFacts } from './journey-facts.ts';
 import {
   STAGES,
@@ -41,6 +45,9 @@ export type CompiledRuleSet = {
   readonly asksCalendar: boolean;
   readonly timeframes: ReadonlyMap<string, Timeframe>;
   readonly byMode: ReadonlyMap<Mode, ModeRules>;
+  readonly journeyPolicy: JourneyPolicy;
+  readonly sameStation: SameStationRules | null;
+  readonly timeLimit: TimeLimitRules | null;
 };
 
 export type ModeRules = {
@@ -59,6 +66,7 @@ export type Scope = {
   readonly exceptLines: ReadonlySet<string> | null;
   readonly lineKinds: ReadonlySet<string> | null;
   readonly mediums: ReadonlySet<string> | null;
+  readonly exceptMediums: ReadonlySet<string> | null;
   readonly rails: ReadonlySet<string> | null;
   readonly states: ReadonlySet<JourneyState> | null;
 };
@@ -96,7 +104,6 @@ export type CategoryConcessions = {
 };
 
 export type CompiledListFare = Compiled<ListFareRule> & {
-  readonly category: CompiledCategory | null;
   readonly table: DistanceTable | null;
   readonly stations: ReadonlyMap<string, number> | null;
 };
@@ -108,6 +115,7 @@ export function isInScope(scope: Scope, facts: JourneyFacts): boolean {
   if (scope.lineKinds !== null && (facts.lineKind === null || !scope.lineKinds.has(facts.lineKind)))
     return false;
   if (scope.mediums !== null && (facts.medium === null || !scope.mediums.has(facts.medium))) return false;
+  if (facts.medium !== null && scope.exceptMediums?.has(facts.medium) === true) return false;
   if (scope.rails !== null && !scope.rails.has(facts.rail)) return false;
   return scope.states === null || scope.states.has(facts.state);
 }
@@ -143,6 +151,7 @@ export function compileRuleSet(
   const compiler = new RuleSetCompiler(source, timeframes, fault);
   const clock = zoneClock(source.zone);
   const rules = compiler.compileRules();
+  const journeyRules = compileJourneyRules(source, timeframes, fault);
   checkCoverage(source, timeframes, clock, calendar, fault);
   if (problems.length > 0) return { problems };
 
@@ -161,11 +170,12 @@ export function compileRuleSet(
       asksCalendar: [...timeframes.values()].some(asksCalendar),
       timeframes,
       byMode,
+      ...journeyRules,
     },
   };
 }
 
-type Fault = (path: string, reason: string) => void;
+export type Fault = (path: string, reason: string) => void;
 
 type AllRules = {
   readonly listFares: readonly CompiledListFare[];
@@ -225,13 +235,13 @@ class RuleSetCompiler {
         return this.#base(r);
       }),
     };
-    this.#findTies('list_fares', rules.listFares, (a, b) => a.rule.category === b.rule.category);
-    this.#findTies('concessions', rules.concessions, () => true);
-    this.#findTies('medium_discounts', rules.mediums, () => true);
-    this.#findTies('accumulators', rules.accumulators, () => true);
-    this.#findTies('transfers', rules.transfers, () => true);
-    this.#findTies('surcharges', rules.surcharges, () => true);
-    this.#findTies('caps', rules.caps, () => true);
+    this.#findTies('list_fares', rules.listFares);
+    this.#findTies('concessions', rules.concessions);
+    this.#findTies('medium_discounts', rules.mediums);
+    this.#findTies('accumulators', rules.accumulators);
+    this.#findTies('transfers', rules.transfers);
+    this.#findTies('surcharges', rules.surcharges);
+    this.#findTies('caps', rules.caps);
     return rules;
   }
 
@@ -284,7 +294,6 @@ class RuleSetCompiler {
 
   #listFare(rule: ListFareRule, path: string): CompiledListFare {
     const base = this.#base({ ...rule, states: rule.states ?? [...STATES_WITH_A_FARE] });
-    const category = rule.category === undefined ? null : this.#category(rule.category, `${path}.category`);
     const table =
       rule.kind === 'bands' ? this.#table(rule.bands, rule.beyond_table !== undefined, path) : null;
     let stations: Map<string, number> | null = null;
@@ -299,11 +308,11 @@ class RuleSetCompiler {
           this.#fault(`${path}.fen[${String(i)}]`, 'hole: not one fare per station');
       });
     }
-    return { ...base, category, table, stations };
+    return { ...base, table, stations };
   }
 
   #concession(rule: ConcessionRule, path: string): CompiledConcession {
-    this.#category(rule.category, `${path}.category`);
+    this.#requireCategory(rule.category, `${path}.category`);
     const funder = this.#source.funders.find((f) => f.id === rule.funder) ?? null;
     if (rule.funder !== undefined && !funder) this.#fault(`${path}.funder`, `unknown funder ${rule.funder}`);
     if (rule.inside !== undefined && rule.outside !== undefined)
@@ -366,22 +375,17 @@ class RuleSetCompiler {
     return found ?? null;
   }
 
-  #category(id: string, path: string): CompiledCategory | null {
-    const found = this.#categories.get(id);
-    if (!found) this.#fault(path, `unknown rider category ${id}`);
-    return found ?? null;
+  #requireCategory(id: string, path: string): void {
+    if (!this.#categories.has(id)) this.#fault(path, `unknown rider category ${id}`);
   }
 
   /** Two rules of one stage with one priority that can meet on a ride: nothing would say which of them counts. */
-  #findTies<C extends Compiled<AnyRule>>(
-    part: string,
-    rules: readonly C[],
-    related: (a: C, b: C) => boolean,
-  ): void {
+  #findTies(part: string, rules: readonly Compiled<AnyRule>[]): void {
     rules.forEach((a, i) => {
       rules.slice(i + 1).forEach((b, j) => {
         if (a.rule.status === 'off' || b.rule.status === 'off' || a.rule.priority !== b.rule.priority) return;
-        if (!related(a, b) || !scopesMeet(a.scope, b.scope) || !periodsMeet(a.inForce, b.inForce)) return;
+        if (!scopesMeet(a.scope, b.scope) || !periodsMeet(a.inForce, b.inForce)) return;
+        if (neverTogether(a.rule, b.rule)) return;
         this.#fault(
           `${part}[${String(i + 1 + j)}].priority`,
           `tie: ${a.rule.id} and ${b.rule.id} have the same priority and can meet`,
@@ -397,6 +401,7 @@ function compileScope(rule: {
   except_lines?: readonly string[] | undefined;
   line_kinds?: readonly string[] | undefined;
   mediums?: readonly string[] | undefined;
+  except_mediums?: readonly string[] | undefined;
   rails?: readonly string[] | undefined;
   states?: readonly JourneyState[] | undefined;
 }): Scope {
@@ -407,6 +412,7 @@ function compileScope(rule: {
     exceptLines: set(rule.except_lines),
     lineKinds: set(rule.line_kinds),
     mediums: set(rule.mediums),
+    exceptMediums: set(rule.except_mediums),
     rails: set(rule.rails),
     states: set(rule.states),
   };
@@ -415,17 +421,30 @@ function compileScope(rule: {
 function scopesMeet(a: Scope, b: Scope): boolean {
   const meet = (x: ReadonlySet<unknown> | null, y: ReadonlySet<unknown> | null): boolean =>
     x === null || y === null || [...x].some((value) => y.has(value));
-  const excluded = (lines: ReadonlySet<string> | null, except: ReadonlySet<string> | null): boolean =>
-    lines !== null && except !== null && [...lines].every((line) => except.has(line));
+  const excluded = (wanted: ReadonlySet<string> | null, except: ReadonlySet<string> | null): boolean =>
+    wanted !== null && except !== null && [...wanted].every((value) => except.has(value));
   return (
     meet(a.modes, b.modes) &&
     meet(a.lines, b.lines) &&
     !excluded(a.lines, b.exceptLines) &&
     !excluded(b.lines, a.exceptLines) &&
+    !excluded(a.mediums, b.exceptMediums) &&
+    !excluded(b.mediums, a.exceptMediums) &&
     meet(a.lineKinds, b.lineKinds) &&
     meet(a.mediums, b.mediums) &&
     meet(a.rails, b.rails) &&
     meet(a.states, b.states)
+  );
+}
+
+/** Rules that part the rides between them although their scopes meet: the same station or not, inside an hour or outside it. */
+function neverTogether(a: AnyRule, b: AnyRule): boolean {
+  if ('kind' in a && 'kind' in b) {
+    return a.same_station !== undefined && b.same_station !== undefined && a.same_station !== b.same_station;
+  }
+  return (
+    ('inside' in a && 'outside' in b && a.inside !== undefined && a.inside === b.outside) ||
+    ('outside' in a && 'inside' in b && a.outside !== undefined && a.outside === b.inside)
   );
 }
 

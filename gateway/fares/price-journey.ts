@@ -72,6 +72,8 @@ export type HeldFare = {
   readonly reason: HeldReason;
   /** the date that the calendar does not cover, else null */
   readonly date: string | null;
+  /** what the rider owes, where a concession sets it although the full fare is not known: the claim waits, the rider need not */
+  readonly riderFareFen: Fen | null;
   readonly ruleSetId: string | null;
   readonly ruleSetVersion: number | null;
   readonly trace: readonly TraceStep[];
@@ -107,6 +109,7 @@ export function priceJourney(input: PricingInput): FareResult {
       outcome: 'held',
       reason: 'no_rule_set',
       date: null,
+      riderFareFen: null,
       ruleSetId: null,
       ruleSetVersion: null,
       trace: [],
@@ -116,16 +119,13 @@ export function priceJourney(input: PricingInput): FareResult {
   for (const stage of ruleSet.stages) {
     const stop = runStage(stage, pricing);
     if (stop === undefined) continue;
-    if (stop === 'list_fare_unknown') return held(ruleSet, pricing, stop, null);
+    if (stop === 'list_fare_unknown') {
+      const refusal = applyConcession(pricing);
+      if (refusal?.code !== 'refused') return held(ruleSet, pricing, stop, null);
+      return refused(ruleSet, pricing, refusal.ruleId);
+    }
     if (stop.code === 'calendar_uncovered') return held(ruleSet, pricing, stop.code, stop.date);
-    return {
-      outcome: 'refused',
-      reason: 'pass_not_valid',
-      ruleId: stop.ruleId,
-      ruleSetId: ruleSet.id,
-      ruleSetVersion: ruleSet.version,
-      trace: pricing.trace,
-    };
+    return refused(ruleSet, pricing, stop.ruleId);
   }
   return pricedFare(input, ruleSet, pricing);
 }
@@ -159,9 +159,31 @@ function runStage(stage: Stage, pricing: Pricing): StageStop | undefined {
   }
 }
 
+function refused(ruleSet: CompiledRuleSet, pricing: Pricing, ruleId: string): RefusedFare {
+  const { id, version } = ruleSet;
+  const { trace } = pricing;
+  return {
+    outcome: 'refused',
+    reason: 'pass_not_valid',
+    ruleId,
+    ruleSetId: id,
+    ruleSetVersion: version,
+    trace,
+  };
+}
+
 function held(ruleSet: CompiledRuleSet, pricing: Pricing, reason: HeldReason, date: string | null): HeldFare {
   const { id, version } = ruleSet;
-  return { outcome: 'held', reason, date, ruleSetId: id, ruleSetVersion: version, trace: pricing.trace };
+  const riderFareFen = pricing.concession ? pricing.amount : null;
+  return {
+    outcome: 'held',
+    reason,
+    date,
+    riderFareFen,
+    ruleSetId: id,
+    ruleSetVersion: version,
+    trace: pricing.trace,
+  };
 }
 
 function pricedFare(input: PricingInput, ruleSet: CompiledRuleSet, pricing: Pricing): PricedFare {

@@ -36,6 +36,7 @@ export class Pricing {
   readonly reductions: Reduction[] = [];
   amount: Fen = ZERO_FEN;
   listFareFen: Fen = ZERO_FEN;
+  listFareKnown = true;
   concession: CompiledConcession | null = null;
   /** what the concession took off */
   concessionFen: Fen = ZERO_FEN;
@@ -136,7 +137,7 @@ export class Pricing {
       case 'table': {
         const { distanceMetres } = this.input.journey;
         const found = distanceMetres === null ? null : fareForDistance(effect.table, distanceMetres);
-        return found && { op: 'at_most', fen: found.fen };
+        return found && distanceMetres !== null ? { op: 'band', metres: distanceMetres, ...found } : null;
       }
       case 'refuse':
       case 'none':

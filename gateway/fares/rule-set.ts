@@ -65,6 +65,7 @@ const scope = {
   except_lines: z.array(z.string().min(1)).min(1).optional(),
   line_kinds: z.array(slug).min(1).optional(),
   mediums: z.array(slug).min(1).optional(),
+  except_mediums: z.array(slug).min(1).optional(),
   rails: z.array(z.enum(RAILS)).min(1).optional(),
   states: z.array(z.enum(JOURNEY_STATES)).min(1).optional(),
 };
@@ -156,8 +157,6 @@ const listFare = z.discriminatedUnion('kind', [
 function listConditions() {
   return {
     same_station: z.boolean().optional(),
-    /** the published table of a rider category, for its holders only */
-    category: slug.optional(),
   };
 }
 
@@ -303,8 +302,8 @@ const journeyRules = z.strictObject({
     .strictObject({
       source: z.array(slug).min(1),
       mark,
-      /** first matching timeframe decides the column */
-      columns: z.array(slug).min(1),
+      /** the first column with a timeframe that holds the entry tap */
+      columns: z.array(z.array(slug).min(1)).min(1),
       zone_sets: z.array(
         z.strictObject({
           zones: z.array(z.int().positive()).min(1),

@@ -21,6 +21,7 @@ type Refusal = { concession: CompiledConcession; saw: Saw };
 /**
  * Applies the best single status concession: of all whose category the holder qualifies for AND holds valid evidence of, whose
  * scope, days, hours, list fare range and quota hold, the one with the lowest fare; at the same fare the one of higher priority.
+ * With an unknown list fare only concessions that set the fare by themselves can say anything.
  * Where exactly one of eligibility and evidence fails, the trace says which.
  *
  * @returns refused when a pass of the holder is not accepted at this time and no concession gives anything;
@@ -61,7 +62,7 @@ export function applyConcession(
       );
     }
   }
-  if (best && best.result < pricing.amount) {
+  if (best && (!pricing.listFareKnown || best.result < pricing.amount)) {
     const before = pricing.amount;
     pricing.apply(
       'concession',
@@ -71,14 +72,14 @@ export function applyConcession(
       best.concession.rule.funder ?? null,
     );
     pricing.concession = best.concession;
-    pricing.concessionFen = subtractFen(before, pricing.amount);
+    if (pricing.listFareKnown) pricing.concessionFen = subtractFen(before, pricing.amount);
     return undefined;
   }
   if (refusal) {
     pricing.note('concession', refusal.concession.rule, refusal.saw, REFUSED);
     return { code: 'refused', ruleId: refusal.concession.rule.id };
   }
-  if (best) {
+  if (best && best.result === pricing.amount) {
     // A free pass on a ride that costs nothing is still the pass that was accepted.
     pricing.apply(
       'concession',
@@ -112,6 +113,8 @@ function offersOf(
     )
       continue;
     inForce = true;
+    if (!pricing.listFareKnown && (rule.list_fare_over_fen ?? rule.list_fare_up_to_fen) !== undefined)
+      continue;
     if (rule.list_fare_over_fen !== undefined && pricing.listFareFen <= rule.list_fare_over_fen) continue;
     if (rule.list_fare_up_to_fen !== undefined && pricing.listFareFen > rule.list_fare_up_to_fen) continue;
     const inHours = pricing.isInHours(concession);
@@ -133,10 +136,15 @@ function offersOf(
       continue;
     }
     const operation = pricing.operationOf(concession.effect);
-    if (operation)
-      offers.push({ concession, operation, result: applyOperation(pricing.amount, operation), saw: seen });
+    if (!operation || !(pricing.listFareKnown || needsNoListFare(operation))) continue;
+    offers.push({ concession, operation, result: applyOperation(pricing.amount, operation), saw: seen });
   }
   return { offers, refusal, inForce };
+}
+
+/** A concession that sets the fare says what the rider pays although nobody knows the full fare. */
+function needsNoListFare(operation: Operation): boolean {
+  return operation.op === 'set' || operation.op === 'band';
 }
 
 function outranks(offer: Offer, best: Offer): boolean {

@@ -1,5 +1,4 @@
 import { fen } from '@tapgate/sdk/wire/money';
-import { findEvidence } from '../concessions/evidence.ts';
 import { isInForce, isInScope, type CompiledListFare } from './compile-rule-set.ts';
 import { fareForDistance } from './distance-table.ts';
 import type { Pricing } from './pricing.ts';
@@ -17,13 +16,13 @@ export function applyListFare(pricing: Pricing): 'list_fare_unknown' | undefined
     if (!isInForce(candidate.inForce, pricing.wall.day) || !isInScope(candidate.scope, journey)) continue;
     const { rule } = candidate;
     if (rule.same_station !== undefined && rule.same_station !== isSameStation(pricing)) continue;
-    if (candidate.category && !belongsTo(pricing, candidate.category)) continue;
     const found = lookUp(pricing, candidate);
     if (!found) continue;
     pricing.apply('list_fare', rule, found.saw, found.operation);
     pricing.listFareFen = pricing.amount;
     return undefined;
   }
+  pricing.listFareKnown = false;
   return 'list_fare_unknown';
 }
 
@@ -64,15 +63,7 @@ function lookUp(
   }
 }
 
-export function isSameStation(pricing: Pricing): boolean {
+function isSameStation(pricing: Pricing): boolean {
   const { entryStationId, exitStationId } = pricing.input.journey;
   return entryStationId !== null && entryStationId === exitStationId;
-}
-
-function belongsTo(pricing: Pricing, category: NonNullable<CompiledListFare['category']>): boolean {
-  const { person, enrolments } = pricing.input.holder;
-  return (
-    category.eligibility(person, pricing.wall.day).met &&
-    findEvidence(enrolments, category.id, category.evidence, pricing.atMs).held
-  );
 }
