@@ -15,6 +15,8 @@ export type StartFaultCode =
   | 'database_version_differs'
   | 'database_start_failed'
   | 'database_unreachable'
+  | 'keystore_missing'
+  | 'keystore_differs'
   | 'keystore_invalid'
   | 'keystore_passphrase_missing'
   | 'keystore_passphrase_wrong'

@@ -1,0 +1,91 @@
+import { hex } from '@tapgate/sdk/emv/hex';
+import { sm2Sign } from '@tapgate/sdk/gm/sm2';
+import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { panToken, type PanToken, type TerminalId } from '@tapgate/sdk/wire/identifiers';
+import { KeyFault, type KeyProvider, type WrappedKey } from './key-provider.ts';
+import type { KeyMaterial, Keystore } from './keystore.ts';
+import { openBox, sealBox } from './sealed-box.ts';
+
+const ASCII = new TextEncoder();
+const PAN_TOKEN_BYTES = 16;
+const VERSION_BYTES = 4;
+
+/** The key provider over a keystore that is open in memory. */
+export class KeystoreProvider implements KeyProvider {
+  readonly #keystore: Keystore;
+  // Looked up once: a tap needs these two several times.
+  readonly #panToken: KeyMaterial;
+  readonly #terminalMac: KeyMaterial;
+
+  /** @throws KeyFault when a key of the gateway itself is missing */
+  constructor(keystore: Keystore) {
+    this.#keystore = keystore;
+    this.#panToken = keystore.current('pan-token');
+    this.#terminalMac = keystore.current('terminal-mac');
+  }
+
+  panToken(panDigits: string): PanToken {
+    if (!/^\d{12,19}$/.test(panDigits)) throw new RangeError('a PAN is 12 to 19 digits');
+    return panToken(
+      hex(hmacSm3(this.#panToken.secret, ASCII.encode(panDigits)).subarray(0, PAN_TOKEN_BYTES)),
+    );
+  }
+
+  terminalMacKey(terminalId: TerminalId): Uint8Array {
+    return hmacSm3(this.#terminalMac.secret, ASCII.encode(terminalId));
+  }
+
+  issuerMasterKey(bankId: string, usage: 'ac' | 'mac'): Uint8Array | null {
+    return this.#keystore.find(`issuer-${usage}/${bankId}`)?.secret ?? null;
+  }
+
+  wrapDataKey(dataKey: Uint8Array): WrappedKey {
+    const { version, secret } = this.#keystore.current('data-wrapping');
+    return { wrappingKeyVersion: version, wrappedKey: sealBox(secret, dataKey, wrappingContext(version)) };
+  }
+
+  unwrapDataKey({ wrappingKeyVersion, wrappedKey }: WrappedKey): Uint8Array {
+    const { secret } = this.#keystore.version('data-wrapping', wrappingKeyVersion);
+    const dataKey = openBox(secret, wrappedKey, wrappingContext(wrappingKeyVersion));
+    if (dataKey === null) throw new KeyFault('a data key was changed after it was wrapped');
+    return dataKey;
+  }
+
+  /** The box of sealed-box.ts after the version of its key, 4 bytes, big-endian. */
+  seal(plain: Uint8Array, context: string): Uint8Array {
+    const { version, secret } = this.#keystore.current('personal-data');
+    const prefix = new Uint8Array(VERSION_BYTES);
+    new DataView(prefix.buffer).setUint32(0, version);
+    return Buffer.concat([prefix, sealBox(secret, plain, context)]);
+  }
+
+  open(sealed: Uint8Array, context: string): Uint8Array {
+    if (sealed.length <= VERSION_BYTES) throw new KeyFault('a sealed datum is too short');
+    const version = new DataView(sealed.buffer, sealed.byteOffset, VERSION_BYTES).getUint32(0);
+    const { secret } = this.#keystore.version('personal-data', version);
+    const plain = openBox(secret, sealed.subarray(VERSION_BYTES), context);
+    if (plain === null) throw new KeyFault('a sealed datum was changed, or belongs elsewhere');
+    return plain;
+  }
+
+  signManifest(manifest: Uint8Array): Uint8Array {
+    const { secret } = this.#keystore.current('manifest-signing');
+    return sm2Sign({ privateKey: secret, publicKeyXy: this.manifestPublicKey(), message: manifest });
+  }
+
+  manifestPublicKey(): Uint8Array {
+    const { publicKeyXy } = this.#keystore.current('manifest-signing');
+    if (publicKeyXy === null) throw new KeyFault('key manifest-signing has no public half');
+    return publicKeyXy;
+  }
+
+  sessionTokenKey(): Uint8Array {
+    return this.#keystore.current('session-token').secret;
+  }
+
+  claimSalt(): Uint8Array {
+    return this.#keystore.current('claim-salt').secret;
+  }
+}
+
+const wrappingContext = (version: number): string => `data key, wrapping key ${version}`;
