@@ -18,7 +18,7 @@ export type CardObjectsResult =
 
 /**
  * The primitive data objects that the card gave, from the GPO response (template 77, or 80 with AIP and AFL only) and from the
- * records. An object that is repeated must repeat its value: EMV permits no redundant objects, and a card that names two
+ * records of SFI 1 to 10, which are templates 70; those of SFI 11 to 30 are the issuer's own format and only signed. An object that is repeated must repeat its value: EMV permits no redundant objects, and a card that names two
  * accounts or two expiry dates is refused (pboc-contactless.md 2.6).
  *
  * @refuses card_data_missing (E1.E4) without a GPO response; card_data_invalid with the tag of the object or, where a template
@@ -35,6 +35,7 @@ export function readCardObjects(
   const conflict = addObjects(objects, gpoObjects);
   if (conflict !== null) return invalid(conflict);
   for (const record of exchange.cardRecords) {
+    if (record.sfi > TEMPLATE_SFI_MAX) continue;
     const template = parseTlv(record.body);
     const [node, ...surplus] = template.ok ? template.nodes : [];
     if (node?.tag !== '70' || surplus.length > 0) return invalid('E1.E5');
@@ -43,6 +44,8 @@ export function readCardObjects(
   }
   return { ok: true, objects };
 }
+
+const TEMPLATE_SFI_MAX = 10;
 
 function invalid(field: string): CardObjectsResult {
   return { ok: false, refusal: refuse('card_data_invalid', field) };

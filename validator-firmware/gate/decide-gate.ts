@@ -1,0 +1,76 @@
+import { hotlistKey, type HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
+import { type Refusal, refusalRank, refuse } from '@tapgate/sdk/wire/refusals';
+import type { KernelOutcome } from '../kernel/kernel-outcome.ts';
+import type { HotlistSnapshot } from './hotlist-snapshot.ts';
+import type { RecentTap } from './recent-taps.ts';
+
+export type GatePolicy = {
+  /** age of the hotlist, ms, beyond which `staleHotlist` holds */
+  readonly hotlistAgeMaxMs: number;
+  /** what an old list means: no card is proven good by it, or travel goes on and the operator bears it */
+  readonly staleHotlist: 'refuse' | 'open';
+  /** a second act of the same card within this time is a pass-back, ms; 0 where several riders may share a card */
+  readonly passBackWindowMs: number;
+};
+
+export type GateFacts = {
+  readonly outcome: KernelOutcome;
+  readonly hotlist: HotlistSnapshot;
+  readonly recentTaps: readonly RecentTap[];
+  readonly nowMs: number;
+  /** whether the journal can keep this tap: a tap that cannot be kept cannot be charged */
+  readonly journalHasRoom: boolean;
+  readonly policy: GatePolicy;
+};
+
+export type GateDecision =
+  { readonly decision: 'open' } | { readonly decision: 'deny'; readonly refusal: Refusal };
+
+/**
+ * Decides whether the gate opens on what the terminal knows alone.
+ *
+ * @refuses what ended the kernel; else, in the rank of sdk/wire/refusals.ts, the first of: atc_reused (this very act was seen
+ *   here), hotlisted, card_declined (the card asks its issuer and nobody was asked), hotlist_too_old, pass_back, journal_full
+ * @spec pboc-contactless.md 2.7 (the hotlist needs the PAN, so it comes after GPO), 2.8 (same card again)
+ */
+export function decideGate(facts: GateFacts): GateDecision {
+  const refusals = [facts.outcome.refusal, ...standingRefusals(facts), ...gateRefusals(facts)];
+  const [first] = refusals
+    .filter((refusal) => refusal !== null)
+    .sort((a, b) => refusalRank(a.code) - refusalRank(b.code));
+  return first === undefined ? { decision: 'open' } : { decision: 'deny', refusal: first };
+}
+
+/** What is known of this card: asked only for one whose proof holds, because anybody can claim to be somebody else's card. */
+function standingRefusals(facts: GateFacts): (Refusal | null)[] {
+  const { outcome, hotlist, recentTaps, policy, nowMs } = facts;
+  if (outcome.refusal !== null || outcome.evidence === null) return [];
+  const { atc } = outcome.evidence;
+  const cardKey = hotlistKey(hotlist.listKey, outcome.evidence.identity);
+  const earlier = recentTaps.filter((tap) => tap.cardKey === cardKey);
+  const wasSeen = earlier.some((tap) => tap.atc === atc);
+  // An earlier tap that did not open is no passage: a higher ATC after it is the retry of a tap that was rolled back.
+  const passedJustNow = earlier.some(
+    (tap) => tap.opened && tap.atc !== atc && nowMs - tap.tappedAtMs < policy.passBackWindowMs,
+  );
+  return [
+    wasSeen ? refuse('atc_reused') : null,
+    hotlist.has(cardKey) ? refuse('hotlisted') : null,
+    passedJustNow ? refuse('pass_back') : null,
+  ];
+}
+
+function gateRefusals(facts: GateFacts): (Refusal | null)[] {
+  const { outcome, hotlist, policy, nowMs } = facts;
+  const isStale = nowMs - hotlist.publishedAtMs > policy.hotlistAgeMaxMs;
+  return [
+    outcome.kind === 'online' ? refuse('card_declined') : null,
+    isStale && policy.staleHotlist === 'refuse' ? refuse('hotlist_too_old') : null,
+    facts.journalHasRoom ? null : refuse('journal_full'),
+  ];
+}
+
+/** Under which name a gate remembers the card of a tap; null when the card never said who it is. */
+export function cardKeyOf(outcome: KernelOutcome, hotlist: HotlistSnapshot): HotlistKey | null {
+  return outcome.evidence === null ? null : hotlistKey(hotlist.listKey, outcome.evidence.identity);
+}

@@ -1,0 +1,64 @@
+import { bcdFromNumber } from '@tapgate/sdk/emv/bcd';
+import { readCanonicalObjects, writeCanonicalObject } from '@tapgate/sdk/tap-record/canonical-tlv';
+import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
+import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
+import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
+import type { SelectedExchange } from '../kernel/kernel-outcome.ts';
+import type { GateDecision } from './decide-gate.ts';
+
+/** Where a terminal stands and what it serves; every tap record says so. */
+export type TerminalPlace = {
+  readonly terminalId: TerminalId;
+  readonly lineId: string;
+  /** null on a line with one fare for all stops */
+  readonly stationId: string | null;
+  readonly tapKind: TapKind;
+  readonly rail: Rail;
+};
+
+/** 9F41, transaction sequence counter: up to eight digits, for clearing; the tap sequence in full stands in C3. */
+const SEQUENCE_COUNTER_TAG = 0x9f41;
+const SEQUENCE_COUNTER_BYTES = 4;
+
+/** Puts a tap together as it is journalled and sent: place, decision, versions held, and the exchange verbatim. */
+export function tapRecordOf(
+  place: TerminalPlace,
+  tap: {
+    readonly tapSequence: TapSequence;
+    readonly tappedAtMs: number;
+    readonly ruleSetVersion: string;
+    readonly hotlistVersion: number;
+    readonly decision: GateDecision;
+    readonly exchange: SelectedExchange;
+  },
+): TapRecord {
+  const { exchange, decision } = tap;
+  return {
+    terminalId: place.terminalId,
+    tapSequence: tap.tapSequence,
+    tappedAtMs: tap.tappedAtMs,
+    rail: place.rail,
+    tapKind: place.tapKind,
+    lineId: place.lineId,
+    stationId: place.stationId,
+    ruleSetVersion: tap.ruleSetVersion,
+    hotlistVersion: tap.hotlistVersion,
+    gateDecision: decision.decision,
+    gateRefusal: decision.decision === 'deny' ? decision.refusal.code : null,
+    dfName: exchange.dfName,
+    terminalData: withSequenceCounter(exchange.terminalData, tap.tapSequence),
+    gpoResponse: exchange.gpoResponse,
+    cardRecords: exchange.cardRecords,
+  };
+}
+
+/** Adds 9F41 at its place in ascending order: the sequence is given out after the card was asked. */
+function withSequenceCounter(terminalData: Uint8Array, sequence: TapSequence): Uint8Array {
+  const objects = readCanonicalObjects(terminalData, 0, terminalData.length);
+  if (objects === null) throw new RangeError('terminal data of our own that cannot be read');
+  const digits = bcdFromNumber(sequence % 10 ** (2 * SEQUENCE_COUNTER_BYTES), SEQUENCE_COUNTER_BYTES);
+  const counter = writeCanonicalObject(SEQUENCE_COUNTER_TAG, digits);
+  const following = objects.find((object) => object.tag.toString(16) > SEQUENCE_COUNTER_TAG.toString(16));
+  const at = following?.start ?? terminalData.length;
+  return Buffer.concat([terminalData.subarray(0, at), counter, terminalData.subarray(at)]);
+}

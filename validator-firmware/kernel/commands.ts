@@ -1,0 +1,21 @@
+/** SELECT by name: 00 A4 04 00 Lc name 00 (pboc-contactless.md 2.2 rows 1 and 2). */
+export function selectCommand(name: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.of(0x00, 0xa4, 0x04, 0x00, name.length), name, Uint8Array.of(0x00)]);
+}
+
+/** The PDOL data that still fits a short command with its template 83. */
+export const PDOL_DATA_BYTES_MAX = 252;
+
+/**
+ * GET PROCESSING OPTIONS: 80 A8 00 00 Lc 83 L data 00. From 128 bytes of data L takes two bytes, 81 and the length
+ * (pboc-contactless.md 2.4).
+ */
+export function processingOptionsCommand(pdolData: Uint8Array): Uint8Array {
+  const length = pdolData.length < 0x80 ? [pdolData.length] : [0x81, pdolData.length];
+  const template = Buffer.concat([Uint8Array.of(0x83, ...length), pdolData]);
+  return Buffer.concat([
+    Uint8Array.of(0x80, 0xa8, 0x00, 0x00, template.length),
+    template,
+    Uint8Array.of(0x00),
+  ]);
+}

@@ -1,0 +1,167 @@
+import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
+import { hex } from '@tapgate/sdk/emv/hex';
+import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
+import { isoDate, type TapSequence } from '@tapgate/sdk/wire/identifiers';
+import type { Fen } from '@tapgate/sdk/wire/money';
+import type { CardChannel } from './devices/card-channel.ts';
+import { driveKernel } from './devices/drive-kernel.ts';
+import { cardKeyOf, decideGate, type GateDecision, type GatePolicy } from './gate/decide-gate.ts';
+import type { HotlistSnapshot } from './gate/hotlist-snapshot.ts';
+import { type RecentTap, rememberTap } from './gate/recent-taps.ts';
+import { tapRecordOf, type TerminalPlace } from './gate/tap-record-of.ts';
+import type { TapJournal } from './journal/tap-journal.ts';
+import type { KernelOutcome } from './kernel/kernel-outcome.ts';
+import { tapTransaction } from './kernel/tap-transaction.ts';
+import type { TapParameters } from './kernel/terminal-data.ts';
+import { checkTerminalProfile, type TerminalProfile } from './kernel/terminal-profile.ts';
+
+export type ValidatorSettings = {
+  readonly terminal: TerminalPlace & {
+    /** 32 bytes, HMAC-SM3: under it the gateway knows the terminal's records */
+    readonly macKey: Uint8Array;
+    readonly ruleSetVersion: string;
+    /** local time of the terminal; 480 in China */
+    readonly utcOffsetMinutes: number;
+    /** the fare that GPO carries where the profile says so; null where it is keyed in for each tap */
+    readonly fareFen: Fen | null;
+  };
+  readonly profile: TerminalProfile;
+  readonly caKeys: CaKeyTable;
+  readonly revokedIssuerCertificates?: ReadonlySet<string>;
+  /** asked anew for each tap: a newer list may have been synced */
+  readonly hotlist: () => HotlistSnapshot;
+  readonly policy: GatePolicy;
+  readonly journal: Pick<TapJournal, 'hasRoom' | 'append'>;
+  /** ms since the Unix epoch, for what is recorded */
+  readonly clock: () => number;
+  /** so many bytes that nobody can foresee */
+  readonly random: (byteCount: number) => Uint8Array;
+  /** ms from anywhere, for how long things take */
+  readonly stopwatch?: () => number;
+};
+
+export type TapStep = { readonly step: 'kernel' | 'gate' | 'journal'; readonly milliseconds: number };
+
+export type TapResult = {
+  readonly outcome: KernelOutcome;
+  readonly decision: GateDecision;
+  readonly tappedAtMs: number;
+  /** null when no application was selected: such a tap names no card, and only a fault is worth keeping */
+  readonly tapSequence: TapSequence | null;
+  readonly record: Uint8Array | null;
+  readonly steps: readonly TapStep[];
+};
+
+export type Validator = {
+  /**
+   * One tap: kernel, gate decision, durable record. When this returns `open` the record is on disk.
+   *
+   * @param keyedAmountFen the amount of this tap where the terminal has no fare of its own
+   * @throws JournalFault when the record cannot be kept: the gate stays shut
+   */
+  tap(card: CardChannel, keyedAmountFen?: Fen): Promise<TapResult>;
+};
+
+/** A terminal in process. Everything it knows of the world comes through its settings, so that a seeded run repeats itself. */
+export function createValidator(settings: ValidatorSettings): Validator {
+  const { terminal, journal, policy } = settings;
+  const profile = checkTerminalProfile(withTerminalName(settings));
+  if (profile.rail !== terminal.rail) throw new RangeError('profile and terminal are of one rail');
+  const authority = {
+    caKeys: settings.caKeys,
+    revokedIssuerCertificates: settings.revokedIssuerCertificates ?? new Set<string>(),
+  };
+  const stopwatch = settings.stopwatch ?? (() => performance.now());
+  let recentTaps: readonly RecentTap[] = [];
+
+  return {
+    async tap(card, keyedAmountFen) {
+      const steps: TapStep[] = [];
+      let startedAt = stopwatch();
+      const finish = (step: TapStep['step']): void => {
+        const now = stopwatch();
+        steps.push({ step, milliseconds: now - startedAt });
+        startedAt = now;
+      };
+
+      const parameters = tapParameters(settings, amountOf(settings, keyedAmountFen));
+      const outcome = await driveKernel(tapTransaction(profile, parameters, authority), card);
+      finish('kernel');
+
+      const tappedAtMs = settings.clock();
+      const hotlist = settings.hotlist();
+      const decision = decideGate({
+        outcome,
+        hotlist,
+        recentTaps,
+        nowMs: tappedAtMs,
+        journalHasRoom: journal.hasRoom(),
+        policy,
+      });
+      recentTaps = remembered(recentTaps, outcome, decision, hotlist, tappedAtMs, policy);
+      finish('gate');
+
+      const { exchange } = outcome;
+      if (exchange === null || !journal.hasRoom())
+        return { outcome, decision, tappedAtMs, tapSequence: null, record: null, steps };
+      const { tapSequence, record } = await journal.append((sequence) =>
+        encodeTapRecord(
+          tapRecordOf(terminal, {
+            tapSequence: sequence,
+            tappedAtMs,
+            ruleSetVersion: terminal.ruleSetVersion,
+            hotlistVersion: hotlist.version,
+            decision,
+            exchange,
+          }),
+          (macInput) => hmacSm3(terminal.macKey, macInput),
+        ),
+      );
+      finish('journal');
+      return { outcome, decision, tappedAtMs, tapSequence, record, steps };
+    },
+  };
+}
+
+/** The profile with the objects that name this device: 9F1E and 9F1C. */
+function withTerminalName(settings: ValidatorSettings): TerminalProfile {
+  const { profile, terminal } = settings;
+  const name = hex(Buffer.from(terminal.terminalId, 'ascii'));
+  return { ...profile, terminalObjects: { ...profile.terminalObjects, '9F1C': name, '9F1E': name } };
+}
+
+/** @throws RangeError when neither profile nor terminal nor caller names an amount */
+function amountOf(settings: ValidatorSettings, keyedAmountFen: Fen | undefined): Fen {
+  if (settings.profile.amount.kind === 'probe') return settings.profile.amount.amountFen;
+  const amount = settings.terminal.fareFen ?? keyedAmountFen;
+  if (amount === undefined) throw new RangeError('this terminal needs an amount for each tap');
+  return amount;
+}
+
+/** Date and time of the terminal's own place, and a number that no card can foresee. */
+function tapParameters(settings: ValidatorSettings, amountFen: Fen): TapParameters {
+  const local = new Date(settings.clock() + settings.terminal.utcOffsetMinutes * 60_000).toISOString();
+  return {
+    amountFen,
+    localDate: isoDate(local.slice(0, 10)),
+    localTime: local.slice(11, 19).replaceAll(':', ''),
+    unpredictableNumber: settings.random(4),
+  };
+}
+
+/** Only a card that proved itself is remembered: a forgery must not lock out the card that it imitates. */
+function remembered(
+  recentTaps: readonly RecentTap[],
+  outcome: KernelOutcome,
+  decision: GateDecision,
+  hotlist: HotlistSnapshot,
+  tappedAtMs: number,
+  policy: GatePolicy,
+): readonly RecentTap[] {
+  const cardKey = cardKeyOf(outcome, hotlist);
+  if (cardKey === null || outcome.evidence === null || outcome.refusal !== null) return recentTaps;
+  const opened = decision.decision === 'open';
+  const tap = { cardKey, atc: outcome.evidence.atc, tappedAtMs, opened };
+  return rememberTap(recentTaps, tap, policy.passBackWindowMs);
+}

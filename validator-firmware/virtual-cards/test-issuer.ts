@@ -1,0 +1,58 @@
+import { buildCaKeyTable, type CaKeyTable, loadCaKey } from '@tapgate/sdk/emv/ca-keys';
+import { bcdFromDigits, compressedFromDigits } from '@tapgate/sdk/emv/bcd';
+import { bytesFromHex } from '@tapgate/sdk/emv/hex';
+import { buildIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
+import { sm2KeyPairFromSeed, sm2Sign } from '@tapgate/sdk/gm/sm2';
+import { sm3 } from '@tapgate/sdk/gm/sm3';
+import { type IsoDate, isoDate } from '@tapgate/sdk/wire/identifiers';
+import type { CardIssuer } from './card-personalisation.ts';
+
+/** A certification authority of ours and one issuer under it, for cards that meet no bank. */
+export type TestIssuer = { readonly issuer: CardIssuer; readonly caKeys: CaKeyTable };
+
+const RID = bytesFromHex('A000000333');
+const CA_KEY_INDEX = 0x57;
+
+/**
+ * Makes an issuer and the CA key that proves it, all from a seed but the nonce of the certificate's signature.
+ *
+ * @param order.bin leading digits of its cards' PANs, 3 to 8
+ */
+export function makeTestIssuer(order: {
+  readonly seed: string;
+  readonly bin: string;
+  readonly expiry?: IsoDate;
+}): TestIssuer {
+  const expiry = order.expiry ?? isoDate('2040-12-31');
+  const caPair = sm2KeyPairFromSeed(Buffer.from(`${order.seed}|certification authority`, 'utf8'));
+  const issuerPair = sm2KeyPairFromSeed(Buffer.from(`${order.seed}|issuer`, 'utf8'));
+  const issuerCertificate = buildIssuerCertificate(
+    {
+      issuerId: compressedFromDigits(order.bin, 4),
+      expiryMmyy: bcdFromDigits(expiry.slice(5, 7) + expiry.slice(2, 4), 2),
+      serial: bytesFromHex('000001'),
+      publicKeyXy: issuerPair.publicKeyXy,
+    },
+    (message) => sm2Sign({ ...caPair, message }),
+  );
+  const caKey = loadCaKey({
+    rid: RID,
+    index: CA_KEY_INDEX,
+    expiry: null,
+    modulus: caPair.publicKeyXy,
+    exponent: new Uint8Array(0),
+    checksum: new Uint8Array(0),
+  });
+  if (!caKey.ok) throw new RangeError('a key pair of our own is a key pair');
+  const masterKey = (label: string) => sm3(Buffer.from(`${order.seed}|${label}`, 'utf8')).slice(0, 16);
+  return {
+    issuer: {
+      issuerCertificate,
+      caKeyIndex: CA_KEY_INDEX,
+      ...issuerPair,
+      imkAc: masterKey('issuer master key ac'),
+      imkMac: masterKey('issuer master key mac'),
+    },
+    caKeys: buildCaKeyTable([caKey.key]),
+  };
+}
