@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { refuse } from '@tapgate/sdk/wire/refusals';
+import { mountCardRegisters } from './http/card-registers.ts';
 import { mountOperatorRoutes } from './http/operator-routes.ts';
 import { RefusalTally } from './http/refusal-tally.ts';
 import { refusalResponse, useRequestContext, type GatewayEnv } from './http/request-context.ts';
@@ -71,6 +72,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountTaps(app, { intake, keys, tally });
   mountTapBatches(app, { intake, keys, tally });
   mountOperatorRoutes(app, { database, tally, intake });
+  mountCardRegisters(app, { database, keys });
   describeRoutes(app);
   app.notFound((context) => refusalResponse(context, refuse('route_unknown')));
   app.onError((fault, context) => {

@@ -1,7 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import {
+  EnrolledBody,
+  EnrolmentBody,
   ErrorResponse,
   HealthBody,
+  HotlistChangeBody,
+  HotlistVersionBody,
   RefusalCountsBody,
   SessionProofBody,
   SessionTokenBody,
@@ -45,12 +49,9 @@ export const tapsRoute = createRoute({
   security: asTerminal,
   request: {
     headers: z.object({
-      'tap-budget-ms': z
-        .string()
-        .optional()
-        .openapi({
-          description: 'ms after which the answer is of no use; refused early when it cannot be met',
-        }),
+      'tap-budget-ms': z.string().optional().openapi({
+        description: 'ms after which the answer is of no use; refused early when it cannot be met',
+      }),
     }),
     body: { required: true, content: { 'application/json': { schema: TapBody } } },
   },
@@ -103,6 +104,22 @@ export const settlementRoute = createRoute({
   responses: { 200: json(SettlementBody, 'what is accepted and not settled yet'), ...refusals },
 });
 
+export const hotlistVersionsRoute = createRoute({
+  method: 'post',
+  path: '/v1/hotlist-versions',
+  security: asOperator,
+  request: { body: { required: true, content: { 'application/json': { schema: HotlistChangeBody } } } },
+  responses: { 201: json(HotlistVersionBody, 'the version that holds from now on'), ...refusals },
+});
+
+export const enrolmentsRoute = createRoute({
+  method: 'post',
+  path: '/v1/concession-enrolments',
+  security: asOperator,
+  request: { body: { required: true, content: { 'application/json': { schema: EnrolmentBody } } } },
+  responses: { 201: json(EnrolledBody, 'the card has the right, as the desk has checked it'), ...refusals },
+});
+
 export const ROUTES = [
   healthRoute,
   terminalSessionsRoute,
@@ -111,4 +128,6 @@ export const ROUTES = [
   tapHistoryRoute,
   refusalsRoute,
   settlementRoute,
+  hotlistVersionsRoute,
+  enrolmentsRoute,
 ] as const;

@@ -126,3 +126,32 @@ export const TapHistoryBody = z
     ),
   })
   .openapi('TapHistory');
+
+export const NamedCard = z
+  .strictObject({
+    pan: z.string().regex(/^\d{12,19}$/),
+    psn: z.int().min(0).max(99),
+  })
+  .openapi('NamedCard');
+
+export const HotlistChangeBody = z
+  .strictObject({
+    add: z.array(NamedCard.extend({ reason: z.string().regex(/^[a-z_]{1,32}$/) })).max(5_000),
+    remove: z.array(NamedCard).max(5_000),
+  })
+  .openapi('HotlistChange');
+
+export const HotlistVersionBody = z.strictObject({ version: z.int() }).openapi('HotlistVersion');
+
+export const EnrolmentBody = z
+  .strictObject({
+    card: NamedCard,
+    category: z.string().regex(/^[a-z0-9_-]{1,40}$/),
+    evidenceKind: z.string().regex(/^[a-z0-9_-]{1,40}$/),
+    birthDate: z.string().nullable(),
+    validFrom: z.string(),
+    validTo: z.string().nullable(),
+  })
+  .openapi('ConcessionEnrolment');
+
+export const EnrolledBody = z.strictObject({ enrolled: z.literal(true) }).openapi('Enrolled');
