@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { TapGateError, type TapGateErrorCode } from '@tapgate/sdk/error';
+import { REFUSALS } from '@tapgate/sdk/wire/refusals';
+import type { TapAnswer } from '@tapgate/sdk/wire/verdict';
+import { TapJournal } from '../journal/tap-journal.ts';
+import { forwardTaps } from './forward-taps.ts';
+import { DISPOSAL_OF_REFUSAL, isSetAside } from './refusal-disposal.ts';
+import { liveUplink } from './tap-uplink.ts';
+
+/** A gateway that answers by the first byte of a record, and remembers what it was sent. */
+class ScriptedGateway {
+  readonly sent: number[] = [];
+  readonly refusals = new Map<number, TapGateErrorCode>();
+
+  sendTap(record: Uint8Array): Promise<TapAnswer> {
+    const sequence = record[0] ?? 0;
+    this.sent.push(sequence);
+    const code = this.refusals.get(sequence);
+    if (code !== undefined) return Promise.reject(new TapGateError({ code }));
+    return Promise.resolve({
+      terminalId: 'GATE0001',
+      tapSequence: sequence,
+      outcome: 'chargeable',
+      cause: null,
+      duplicate: false,
+    });
+  }
+}
+
+describe('forwarding', () => {
+  let directory = '';
+  let journal: TapJournal;
+  let gateway: ScriptedGateway;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), 'forward-'));
+    journal = await TapJournal.open({ directory, storageKey: Buffer.alloc(32, 1), unacknowledgedMax: 100 });
+    gateway = new ScriptedGateway();
+    for (let count = 0; count < 5; count++) await journal.append((sequence) => Uint8Array.of(sequence));
+  });
+  afterEach(async () => {
+    await journal.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const forward = () => forwardTaps(journal, liveUplink(gateway));
+  const waiting = async () => (await journal.oldestUnacknowledged(100)).map((entry) => entry.tapSequence);
+
+  test('records go oldest first, and what was accepted is forgotten', async () => {
+    const report = await forward();
+    assert.deepEqual(gateway.sent, [1, 2, 3, 4, 5]);
+    assert.equal(report.stoppedBy, null);
+    assert.equal(report.deliveries.filter((delivery) => delivery.kind === 'accepted').length, 5);
+    assert.deepEqual(await waiting(), []);
+  });
+
+  test('a gateway that cannot be reached stops forwarding; everything from there on stays', async () => {
+    gateway.refusals.set(3, 'gateway_unreachable');
+    const report = await forward();
+    assert.equal(report.stoppedBy, 'gateway_unreachable');
+    assert.deepEqual(gateway.sent, [1, 2, 3]);
+    assert.deepEqual(await waiting(), [3, 4, 5]);
+    gateway.refusals.clear();
+    await forward();
+    assert.deepEqual(gateway.sent, [1, 2, 3, 3, 4, 5]);
+    assert.deepEqual(await waiting(), []);
+  });
+
+  test('a record that is refused for good is kept aside and reported; the others go on', async () => {
+    gateway.refusals.set(2, 'terminal_mac_invalid').set(4, 'tap_identity_reused');
+    const report = await forward();
+    assert.equal(report.stoppedBy, null);
+    assert.deepEqual(
+      report.deliveries.flatMap((delivery) => (delivery.kind === 'refused' ? [delivery.code] : [])),
+      ['terminal_mac_invalid', 'tap_identity_reused'],
+    );
+    assert.deepEqual(await waiting(), []);
+    const aside = await journal.listRefused(10);
+    assert.deepEqual(
+      aside.map((entry) => [entry.tapSequence, entry.code]),
+      [
+        [2, 'terminal_mac_invalid'],
+        [4, 'tap_identity_reused'],
+      ],
+    );
+  });
+
+  test('what breaks on our own side loses nothing that was not accepted', async () => {
+    const broken = {
+      sendTap: (record: Uint8Array) =>
+        (record[0] ?? 0) < 3 ? gateway.sendTap(record) : Promise.reject(new Error('broken')),
+    };
+    await assert.rejects(forwardTaps(journal, liveUplink(broken)), /broken/);
+    assert.deepEqual(await waiting(), [3, 4, 5]);
+  });
+
+  test('a refusal of the moment, of the session or of the whole gateway never costs a record', () => {
+    const kept = REFUSALS.filter((entry) => !isSetAside(entry.code)).map((entry) => entry.code);
+    for (const code of ['gateway_unavailable', 'overloaded', 'token_invalid', 'terminal_unknown'] as const)
+      assert.ok(kept.includes(code));
+    assert.equal(isSetAside('answer_timed_out'), false);
+    const known = REFUSALS.filter((entry) => entry.where === 'request' || entry.where === 'record');
+    assert.equal(Object.keys(DISPOSAL_OF_REFUSAL).length, known.length);
+  });
+});
