@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { readDataFile } from '../data-file.ts';
-import { isCnapsCode } from './cnaps-code.ts';
+import { isCnapsCode } from '../clearing/cnaps-code.ts';
 
 /** A bank whose cards are taken and which gets clearing files. */
 export type Bank = {
