@@ -12,10 +12,11 @@ import type { TerminalPlacement } from './terminal-placement.ts';
 
 /** The reference data that judging taps needs, in memory, as it stood when the gateway started. */
 export type TapReference = {
-  readonly placements: ReadonlyMap<TerminalId, TerminalPlacement>;
+  readonly terminals: ReadonlyMap<TerminalId, TerminalPlacement>;
   readonly bins: BinTable;
   readonly caKeys: CaKeyTable;
-  readonly revokedIssuerCertificates: ReadonlySet<string>;
+  /** as emv/sm2-certificates names them; none where no list is loaded */
+  readonly revokedIssuerCertificates?: ReadonlySet<string>;
 };
 
 /** What a tap is judged by: reference data, keys, and what this process has verified already. */
@@ -23,7 +24,7 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
   readonly bins: BinTable;
   readonly caKeys: CaKeyTable;
   readonly revokedIssuerCertificates: ReadonlySet<string>;
-  readonly #placements: ReadonlyMap<TerminalId, TerminalPlacement>;
+  readonly #terminals: ReadonlyMap<TerminalId, TerminalPlacement>;
   readonly #keys: KeyProvider;
   readonly #macKeys = new Map<TerminalId, Uint8Array>();
   readonly #issuerCertificates = new Set<string>();
@@ -31,13 +32,13 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
   constructor(reference: TapReference, keys: KeyProvider) {
     this.bins = reference.bins;
     this.caKeys = reference.caKeys;
-    this.revokedIssuerCertificates = reference.revokedIssuerCertificates;
-    this.#placements = reference.placements;
+    this.revokedIssuerCertificates = reference.revokedIssuerCertificates ?? new Set();
+    this.#terminals = reference.terminals;
     this.#keys = keys;
   }
 
   findPlacement(terminalId: TerminalId): TerminalPlacement | null {
-    return this.#placements.get(terminalId) ?? null;
+    return this.#terminals.get(terminalId) ?? null;
   }
 
   /** Only called for terminals that are registered, so the memory of derived keys has their number as its bound. */

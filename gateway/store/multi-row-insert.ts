@@ -1,7 +1,7 @@
 import type postgres from 'postgres';
 
 /** What postgres.js binds without being told a type: the server knows it from the column. */
-export type BoundValue = string | number | Date | Uint8Array | null;
+export type BoundValue = string | number | Date | Uint8Array | null | postgres.JSONValue;
 
 /** A table and the columns that are written, in the order in which `valuesOf` gives them. */
 export type InsertShape<Row> = {
@@ -24,7 +24,7 @@ const PIECES = [128, 64, 32, 16, 8, 4, 2, 1] as const;
  * are inserted in the given order, so locks are taken in it.
  */
 export function insertRows<Row>(
-  transaction: postgres.TransactionSql,
+  transaction: postgres.TransactionSql<{ int8: number }>,
   shape: InsertShape<Row>,
   rows: readonly Row[],
 ): Promise<unknown>[] {

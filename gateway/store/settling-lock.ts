@@ -4,17 +4,23 @@ import type postgres from 'postgres';
 const APPLICATION = 0x54415047;
 const SETTLING = 2;
 const CLOSING = 3;
+const SETTLER = 4;
 
 /**
  * Settling jobs hold this together while they write journeys (ARCHITECTURE.md "Cut-over is a watermark"): until the end of the
  * transaction, so that every settled_no below a cut-over is visible to whoever cuts.
  */
-export async function shareSettling(transaction: postgres.TransactionSql): Promise<void> {
+export async function shareSettling(transaction: postgres.ISql): Promise<void> {
   await transaction`select pg_advisory_xact_lock_shared(${APPLICATION}, ${SETTLING})`;
 }
 
+/** Of several gateways one settles at a time, until the end of its transaction: the taps of a card are in one hand. */
+export async function settleAlone(transaction: postgres.ISql): Promise<void> {
+  await transaction`select pg_advisory_xact_lock(${APPLICATION}, ${SETTLER})`;
+}
+
 /** Waits for settling transactions that run and keeps new ones out until this transaction ends. */
-export async function stopSettling(transaction: postgres.TransactionSql): Promise<void> {
+export async function stopSettling(transaction: postgres.ISql): Promise<void> {
   await transaction`select pg_advisory_xact_lock(${APPLICATION}, ${SETTLING})`;
 }
 

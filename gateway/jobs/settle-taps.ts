@@ -1,0 +1,292 @@
+import { isTerminalId } from '@tapgate/sdk/wire/identifiers';
+import type { TapKind } from '@tapgate/sdk/wire/rails';
+import { civilDay, type CivilDay } from '../calendar/civil-day.ts';
+import type { DayTypeCalendar } from '../calendar/day-types.ts';
+import { instantOf, zoneClock, type ZoneClock } from '../calendar/zone-clock.ts';
+import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
+import type { RuleBook } from '../fares/rule-book.ts';
+import {
+  settleCard,
+  type CardSettled,
+  type SettledJourney,
+  type SettlingRules,
+} from '../journeys/settle-card.ts';
+import type { KeyProvider } from '../keys/key-provider.ts';
+import { postFare } from '../ledger/post-fare.ts';
+import type { Posting } from '../ledger/posting.ts';
+import { readEnrolments, type CardEnrolment } from '../store/concession-enrolments.ts';
+import type { Database } from '../store/connection.ts';
+import type { ReferenceData } from '../store/reference-data.ts';
+import {
+  cardName,
+  deliveryName,
+  inSettlingTransaction,
+  listReadyCards,
+  listWaitingCards,
+  readQueueOf,
+  readSettledActs,
+  writeSettled,
+  type AtcRange,
+  type CardKey,
+  type SettledAct,
+  type Transaction,
+  type UnsettledTap,
+} from '../store/settling.ts';
+
+export type SettlingDependencies = {
+  readonly database: Database;
+  readonly keys: KeyProvider;
+  readonly reference: Pick<ReferenceData, 'terminals' | 'lines' | 'stations' | 'operators'>;
+  readonly ruleBook: RuleBook;
+  readonly calendar: DayTypeCalendar;
+};
+
+export type SettlingResult = {
+  readonly cards: number;
+  readonly journeys: number;
+  readonly settledTaps: number;
+  /** looked at, and waiting for their other end */
+  readonly waitingTaps: number;
+};
+
+const NOTHING: SettlingResult = { cards: 0, journeys: 0, settledTaps: 0, waitingTaps: 0 };
+
+/** Taps of one settling transaction: enough to share its commit, few enough to be done in a fraction of a second. */
+export const SETTLING_BATCH = 1_000;
+
+/**
+ * Settles the cards of the oldest taps that were never looked at, in one transaction: journeys and postings appear and the
+ * taps leave the queue together, so the job may die anywhere and be run again.
+ *
+ * @throws StoreFault
+ */
+export async function settleOnce(
+  dependencies: SettlingDependencies,
+  limit: number = SETTLING_BATCH,
+): Promise<SettlingResult> {
+  return inSettlingTransaction(dependencies.database, async (transaction) =>
+    settleCards(dependencies, transaction, await listReadyCards(transaction, limit), null),
+  );
+}
+
+/** Settles until no tap is left that was never looked at. @throws StoreFault */
+export async function settleAll(dependencies: SettlingDependencies): Promise<SettlingResult> {
+  return repeat(() => settleOnce(dependencies));
+}
+
+/**
+ * Day's close: what was tapped before the instant waits no longer for its other end, and is priced as what it is: an entry
+ * without exit, or an exit without entry.
+ *
+ * @throws StoreFault
+ */
+export async function closeWaiting(
+  dependencies: SettlingDependencies,
+  beforeMs: number,
+): Promise<SettlingResult> {
+  return repeat(() =>
+    inSettlingTransaction(dependencies.database, async (transaction) =>
+      settleCards(
+        dependencies,
+        transaction,
+        await listWaitingCards(transaction, beforeMs, SETTLING_BATCH),
+        beforeMs,
+      ),
+    ),
+  );
+}
+
+async function repeat(step: () => Promise<SettlingResult>): Promise<SettlingResult> {
+  let total = NOTHING;
+  for (;;) {
+    const result = await step();
+    if (result.cards === 0) return total;
+    total = {
+      cards: total.cards + result.cards,
+      journeys: total.journeys + result.journeys,
+      settledTaps: total.settledTaps + result.settledTaps,
+      waitingTaps: total.waitingTaps + result.waitingTaps,
+    };
+  }
+}
+
+async function settleCards(
+  dependencies: SettlingDependencies,
+  transaction: Transaction,
+  cards: readonly CardKey[],
+  closeBeforeMs: number | null,
+): Promise<SettlingResult> {
+  if (cards.length === 0) return NOTHING;
+  const { keys } = dependencies;
+  const taps = groupByCard(await readQueueOf(transaction, cards));
+  const queued = new Set(
+    [...taps.values()].flat().map((tap) => deliveryName(tap.terminalId, tap.tapSequence)),
+  );
+  const [acts, enrolments] = await Promise.all([
+    readSettledActs(transaction, openRanges(taps), queued),
+    readEnrolments(transaction, keys, cards),
+  ]);
+  const holders = groupByCard(enrolments);
+  const rules = settlingRules(dependencies);
+  const settled: CardSettled[] = [];
+  for (const [card, ofCard] of taps) {
+    const holder = holderOf(holders.get(card) ?? [], zoneOf(ofCard, dependencies));
+    const settledActs = new Map((acts.get(card) ?? []).map((act) => [act.atc, kindOf(act, dependencies)]));
+    settled.push(settleCard({ taps: ofCard, holder, settledActs, closeBeforeMs }, rules));
+  }
+  const journeys = settled.flatMap((card) => card.journeys);
+  const settledTaps = settled.flatMap((card) => card.settledTaps);
+  const waiting = new Set(settled.flatMap((card) => card.waitingTaps));
+  const nowWaiting = [...taps.values()].flat().filter((tap) => waiting.has(tap) && tap.state === 'ready');
+  await writeSettled(transaction, {
+    journeys,
+    postings: journeys.flatMap(postingsOf),
+    settledTaps,
+    nowWaiting,
+  });
+  return {
+    cards: cards.length,
+    journeys: journeys.length,
+    settledTaps: settledTaps.length,
+    waitingTaps: waiting.size,
+  };
+}
+
+function groupByCard<Item extends CardKey>(items: readonly Item[]): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const name = cardName(item);
+    const group = groups.get(name);
+    if (group) group.push(item);
+    else groups.set(name, [item]);
+  }
+  return groups;
+}
+
+/** Only a journey of two taps asks whether an act of the card is still on its way. */
+function openRanges(taps: ReadonlyMap<string, readonly UnsettledTap[]>): AtcRange[] {
+  const ranges: AtcRange[] = [];
+  for (const ofCard of taps.values()) {
+    const proven = ofCard.filter((tap) => tap.outcome !== 'loss');
+    const [first] = proven;
+    const last = proven[proven.length - 1];
+    if (first === undefined || last === undefined || last.atc - first.atc < 2) continue;
+    if (proven.every((tap) => tap.tapKind === 'single')) continue;
+    ranges.push({ panToken: first.panToken, psn: first.psn, fromAtc: first.atc, toAtc: last.atc });
+  }
+  return ranges;
+}
+
+function settlingRules(dependencies: SettlingDependencies): SettlingRules {
+  const { ruleBook, calendar, reference } = dependencies;
+  return {
+    ruleBook,
+    calendar,
+    findLine: (lineId) => reference.lines.get(lineId) ?? null,
+    findStation: (stationId) => reference.stations.get(stationId) ?? null,
+    findOperator: (operatorId) => reference.operators.get(operatorId) ?? null,
+  };
+}
+
+/** An act that opened no journey (a loss, a denial) parts nothing: it counts as one that has no gate. */
+function kindOf(act: SettledAct, { reference }: SettlingDependencies): TapKind {
+  if (act.outcome === 'loss' || act.outcome === 'denied' || !isTerminalId(act.terminalId)) return 'single';
+  return reference.terminals.get(act.terminalId)?.tapKind ?? 'single';
+}
+
+/** The dates of an enrolment are days of the operator's wall. */
+function zoneOf(taps: readonly UnsettledTap[], { reference }: SettlingDependencies): ZoneClock {
+  const operator = reference.operators.get(taps[0]?.operatorId ?? '');
+  if (operator === undefined) throw new RangeError('a tap is of an operator that is known');
+  return zoneClock(operator.timeZone);
+}
+
+function holderOf(enrolments: readonly CardEnrolment[], clock: ZoneClock): HolderFacts {
+  if (enrolments.length === 0) return UNKNOWN_HOLDER;
+  const startOf = (date: string, daysLater = 0): number =>
+    instantOf(clock, (civilDay(date) + daysLater) as CivilDay, 0);
+  const birthDate = enrolments.find((enrolment) => enrolment.birthDate !== null)?.birthDate ?? null;
+  return {
+    person: { ...UNKNOWN_HOLDER.person, birthDate, statuses: statusesOf(enrolments) },
+    enrolments: enrolments.map((enrolment) => ({
+      enrolmentId: `${enrolment.category}@${enrolment.validFrom}`,
+      category: enrolment.category,
+      evidenceKind: enrolment.evidenceKind,
+      validFromMs: startOf(enrolment.validFrom),
+      validToMs: enrolment.validTo === null ? null : startOf(enrolment.validTo, 1),
+      reviewDueMs: enrolment.reviewDueOn === null ? null : startOf(enrolment.reviewDueOn, 1),
+      revokedAtMs: enrolment.revokedOn === null ? null : startOf(enrolment.revokedOn),
+    })),
+  };
+}
+
+/**
+ * The desk enrols a card for a category after it has seen that the person qualifies; a status other than age (a disabled
+ * soldier) is known by that enrolment alone. Categories are written with hyphens, statuses with underscores.
+ */
+function statusesOf(enrolments: readonly CardEnrolment[]): string[] {
+  return [...new Set(enrolments.map((enrolment) => enrolment.category.replaceAll('-', '_')))];
+}
+
+function postingsOf(journey: SettledJourney): Posting[] {
+  if (journey.outcome === 'held' || journey.fareFen === null) return [];
+  const funder = journey.concession?.funder ?? null;
+  const claimedFen = journey.concession?.claimedFen ?? null;
+  return postFare({
+    journeyId: journey.journeyId,
+    serviceDate: journey.serviceDate,
+    rail: journey.rail,
+    outcome: journey.outcome,
+    bankId: journey.bankId,
+    operators: [{ operatorId: journey.operatorId, weight: 1 }],
+    fareFen: journey.fareFen,
+    subsidy: funder === null || claimedFen === null ? null : { funder, claimedFen },
+  });
+}
+
+/** The settling job of a running gateway. */
+export type SettlingLoop = {
+  /** ends after the transaction that is under way */
+  stop(): Promise<void>;
+};
+
+/** How long the job rests when the queue is empty, and after a failure. */
+const IDLE_MS = 200;
+
+/** Settles behind the gateway until it is stopped. What goes wrong is reported, and tried again: nothing is lost by it. */
+export function startSettling(
+  dependencies: SettlingDependencies,
+  onFault: (fault: unknown) => void,
+): SettlingLoop {
+  let stopped = false;
+  let wake = (): void => undefined;
+  const rest = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, IDLE_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const run = async (): Promise<void> => {
+    while (!stopped) {
+      let settled = 0;
+      try {
+        settled = (await settleOnce(dependencies)).cards;
+      } catch (fault) {
+        onFault(fault);
+      }
+      // stop() may have been called while the transaction ran, which the compiler cannot see.
+      if (settled === 0 && !isStopped()) await rest();
+    }
+  };
+  const isStopped = (): boolean => stopped;
+  const running = run();
+  return {
+    stop: async () => {
+      stopped = true;
+      wake();
+      await running;
+    },
+  };
+}
