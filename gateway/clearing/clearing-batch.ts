@@ -46,7 +46,7 @@ export type PresentedTap = {
   readonly expiry: string;
   /** DF name of the selected application, hex */
   readonly dfName: string;
-  /** value in hex by tag: 9F26 9F27 9F10 9F36 82 9F37 9F02 9F03 95 9A 9C 9F1A 5F2A 9F33 9F1E 9F34 9F35 9F09 9F41 9F4B, where there */
+  /** value in hex by tag: 9F26 9F27 9F10 9F36 82 9F37 9F02 9F03 95 9A 9C 9F1A 5F2A 9F33 9F1E 9F34 9F35 9F09 9F41, where there */
   readonly objects: ReadonlyMap<string, string>;
 };
 

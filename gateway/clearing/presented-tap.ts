@@ -4,7 +4,7 @@ import { parseTlv } from '@tapgate/sdk/emv/ber-tlv';
 import { hex } from '@tapgate/sdk/emv/hex';
 import type { PresentedTap, Withheld } from './clearing-batch.ts';
 
-const CARD_TAGS = ['9F26', '9F27', '9F10', '9F36', '82', '9F4B', '9F09'] as const;
+const CARD_TAGS = ['9F26', '9F27', '9F10', '9F36', '82', '9F09'] as const;
 const TERMINAL_TAGS = [
   '9F37',
   '9F02',

@@ -23,7 +23,6 @@ export const EVIDENCE_TAGS = [
   '9C',
   '9F1A',
   '5F2A',
-  '9F4B',
 ] as const;
 
 /**
