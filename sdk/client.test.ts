@@ -165,6 +165,34 @@ describe('client', () => {
     await assert.rejects(client(patient).openTerminalSession(), { code: 'answer_not_understood' });
   });
 
+  test('a backlog goes in one request and comes back as one answer a record, refusals among them', async () => {
+    const lines = [
+      JSON.stringify({ line: 1, ...VERDICT }),
+      JSON.stringify({
+        line: 2,
+        error: { code: 'terminal_mac_invalid', message: 'constant', requestId: 'r-2' },
+      }),
+      JSON.stringify({ line: 3, ...VERDICT, tapSequence: 3, duplicate: true }),
+    ];
+    script = [session('t-1'), { status: 200, body: `${lines.join('\n')}\n` }];
+    const answers = await client().sendTaps([Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)]);
+    assert.deepEqual(
+      answers.map((answer) => (answer instanceof TapGateError ? answer.code : answer.tapSequence)),
+      [1, 'terminal_mac_invalid', 3],
+    );
+    const request = seen.at(1);
+    assert.ok(request);
+    assert.equal(request.url, '/v1/tap-batches');
+    assert.equal(request.headers['content-type'], 'application/x-ndjson');
+    assert.equal(request.body, '{"record":"AQ=="}\n{"record":"Ag=="}\n{"record":"Aw=="}');
+  });
+
+  test('an upload whose answer breaks off says nothing of the rest', async () => {
+    const whole = JSON.stringify({ line: 1, ...VERDICT });
+    script = [session('t-1'), { status: 200, body: `${whole}\n${whole.slice(0, 20)}` }];
+    assert.equal((await client().sendTaps([Uint8Array.of(1), Uint8Array.of(2)])).length, 1);
+  });
+
   test('an operator reads a tap with a token of its own; the demo clock travels as a header', async () => {
     script = [{ status: 200, body: '{"outcome":"chargeable"}' }];
     const operator = client({

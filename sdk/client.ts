@@ -1,7 +1,8 @@
 import { TapGateError } from './error.ts';
 import { decideRetry, DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.ts';
 import type { TapSequence, TerminalId } from './wire/identifiers.ts';
-import { isRefusalCode } from './wire/refusals.ts';
+import { BATCH_RECORDS_MAX } from './wire/limits.ts';
+import { isRefusalCode, type RefusalCode } from './wire/refusals.ts';
 import { TAP_OUTCOMES, type TapAnswer } from './wire/verdict.ts';
 
 /** How a terminal proves itself: its id, and a signature r||s (64 bytes) of its SM2 key over ASCII with the PBOC user id. */
@@ -76,9 +77,18 @@ export class TapGateClient {
     const message = `tapgate-terminal-session|${credentials.terminalId}|${issuedAtMs}|${nonce}`;
     const signature = Buffer.from(credentials.sign(Buffer.from(message, 'ascii'))).toString('base64');
     const body = { terminalId: credentials.terminalId, issuedAtMs, nonce, signature };
-    const answer = await this.#repeat(() => this.#send('POST', '/v1/terminal-sessions', body, null));
-    if (!isTerminalSession(answer)) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
-    return answer;
+    const answer = await this.#repeat(() =>
+      this.#send({
+        method: 'POST',
+        path: '/v1/terminal-sessions',
+        body: JSON.stringify(body),
+        type: 'application/json',
+        token: null,
+      }),
+    );
+    const session = parseJson(answer.text);
+    if (!isTerminalSession(session)) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
+    return session;
   }
 
   /**
@@ -96,6 +106,22 @@ export class TapGateClient {
   }
 
   /**
+   * Sends a backlog in one request, up to BATCH_RECORDS_MAX records, and gets an answer for each in their order: its verdict, or
+   * the refusal of that record alone. Fewer answers than records mean that the connection broke in between; what has no answer
+   * is not known to be accepted.
+   *
+   * @throws TapGateError when the upload as a whole was refused or nothing was heard; RangeError for too many records
+   */
+  async sendTaps(records: readonly Uint8Array[]): Promise<readonly (TapAnswer | TapGateError)[]> {
+    if (records.length > BATCH_RECORDS_MAX) throw new RangeError('more records than one upload takes');
+    const lines = records.map((record) => JSON.stringify({ record: Buffer.from(record).toString('base64') }));
+    const answers = await this.#authenticated((token) =>
+      this.#send({ method: 'POST', path: '/v1/tap-batches', body: lines.join('\n'), type: NDJSON, token }),
+    );
+    return readAnswerLines(answers.text).slice(0, records.length);
+  }
+
+  /**
    * What the gateway knows of one tap: verdict, journey and fare, as far as it has come. For an operator's token.
    *
    * @throws TapGateError not_found, token_invalid, or a transport code
@@ -107,12 +133,21 @@ export class TapGateClient {
   }
 
   async #request(method: 'GET' | 'POST', path: string, body: object | null): Promise<unknown> {
+    const text = body === null ? null : JSON.stringify(body);
+    const answer = await this.#authenticated((token) =>
+      this.#send({ method, path, body: text, type: 'application/json', token }),
+    );
+    return parseJson(answer.text);
+  }
+
+  async #authenticated(call: (token: string) => Promise<Answer>): Promise<Answer> {
+    const attempt = () => this.#repeat(async () => call(await this.#token()));
     try {
-      return await this.#repeat(async () => this.#send(method, path, body, await this.#token()));
+      return await attempt();
     } catch (error) {
       if (!this.#isStaleSession(error)) throw error;
       this.#session = null;
-      return this.#repeat(async () => this.#send(method, path, body, await this.#token()));
+      return attempt();
     }
   }
 
@@ -137,7 +172,7 @@ export class TapGateClient {
     }
   }
 
-  async #repeat(call: () => Promise<unknown>): Promise<unknown> {
+  async #repeat(call: () => Promise<Answer>): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await call();
@@ -150,37 +185,33 @@ export class TapGateClient {
     }
   }
 
-  async #send(
-    method: 'GET' | 'POST',
-    path: string,
-    body: object | null,
-    token: string | null,
-  ): Promise<unknown> {
-    const response = await this.#exchange(`${this.#baseUrl}${path}`, {
+  /** @returns the answer of a 2xx @throws TapGateError for any other, and for none */
+  async #send(order: RequestOrder): Promise<Answer> {
+    const { method, path, body, type, token } = order;
+    const answer = await this.#exchange(`${this.#baseUrl}${path}`, {
       method,
       headers: {
-        accept: 'application/json',
-        ...(body === null ? {} : { 'content-type': 'application/json' }),
+        accept: type,
+        ...(body === null ? {} : { 'content-type': type }),
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...this.#headers(),
       },
-      body: body === null ? null : JSON.stringify(body),
+      body,
       signal: AbortSignal.timeout(this.#timeoutMs),
     });
-    if (response.ok) return response.json;
-    throw refusalOf(response);
+    if (answer.ok) return answer;
+    throw refusalOf(answer);
   }
 
   async #exchange(url: string, init: RequestInit): Promise<Answer> {
     try {
       const response = await this.#fetch(url, init);
-      const text = await response.text();
       return {
         ok: response.ok,
         status: response.status,
-        requestId: response.headers.get('x-request-id'),
+        requestId: response.headers.get('request-id'),
         retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
-        json: parseJson(text),
+        text: await response.text(),
       };
     } catch (cause) {
       const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
@@ -189,33 +220,62 @@ export class TapGateClient {
   }
 }
 
+const NDJSON = 'application/x-ndjson';
+
+type RequestOrder = {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body: string | null;
+  /** media type of both bodies */
+  readonly type: 'application/json' | typeof NDJSON;
+  readonly token: string | null;
+};
+
 type Answer = {
   readonly ok: boolean;
   readonly status: number;
   readonly requestId: string | null;
   readonly retryAfterMs: number | null;
-  /** undefined when the body is not JSON */
-  readonly json: unknown;
+  readonly text: string;
 };
 
 /** The gateway's error body is `{ error: { code, field?, message, requestId } }`; anything else is not a gateway's. */
 function refusalOf(answer: Answer): TapGateError {
-  const { status, retryAfterMs } = answer;
-  const error = isObject(answer.json) ? answer.json['error'] : undefined;
-  if (!isObject(error) || typeof error['code'] !== 'string' || !isRefusalCode(error['code']))
-    return new TapGateError({
-      code: 'answer_not_understood',
-      status,
-      retryAfterMs,
-      requestId: answer.requestId,
-    });
-  return new TapGateError({
+  const { status, retryAfterMs, requestId } = answer;
+  const refusal = readRefusal(parseJson(answer.text));
+  if (refusal === null)
+    return new TapGateError({ code: 'answer_not_understood', status, retryAfterMs, requestId });
+  return new TapGateError({ ...refusal, status, retryAfterMs, requestId: refusal.requestId ?? requestId });
+}
+
+type ReadRefusal = {
+  readonly code: RefusalCode;
+  readonly field: string | null;
+  readonly requestId: string | null;
+};
+
+function readRefusal(body: unknown): ReadRefusal | null {
+  const error = isObject(body) ? body['error'] : undefined;
+  if (!isObject(error) || typeof error['code'] !== 'string' || !isRefusalCode(error['code'])) return null;
+  return {
     code: error['code'],
-    status,
-    retryAfterMs,
     field: textOrNull(error['field']),
-    requestId: textOrNull(error['requestId']) ?? answer.requestId,
-  });
+    requestId: textOrNull(error['requestId']),
+  };
+}
+
+/** One answer a line, in order; from the first that cannot be read on, nothing is known. */
+function readAnswerLines(text: string): readonly (TapAnswer | TapGateError)[] {
+  const answers: (TapAnswer | TapGateError)[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const body = parseJson(line);
+    const refusal = readRefusal(body);
+    if (refusal !== null) answers.push(new TapGateError(refusal));
+    else if (isTapAnswer(body)) answers.push(body);
+    else return answers;
+  }
+  return answers;
 }
 
 function parseJson(text: string): unknown {

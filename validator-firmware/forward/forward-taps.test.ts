@@ -9,7 +9,7 @@ import type { TapAnswer } from '@tapgate/sdk/wire/verdict';
 import { TapJournal } from '../journal/tap-journal.ts';
 import { forwardTaps } from './forward-taps.ts';
 import { DISPOSAL_OF_REFUSAL, isSetAside } from './refusal-disposal.ts';
-import { liveUplink } from './tap-uplink.ts';
+import { bulkUplink, liveUplink } from './tap-uplink.ts';
 
 /** A gateway that answers by the first byte of a record, and remembers what it was sent. */
 class ScriptedGateway {
@@ -96,6 +96,35 @@ describe('forwarding', () => {
     };
     await assert.rejects(forwardTaps(journal, liveUplink(broken)), /broken/);
     assert.deepEqual(await waiting(), [3, 4, 5]);
+  });
+
+  test('in bulk each record has its own end, and only the accepted ones are forgotten', async () => {
+    gateway.refusals.set(2, 'terminal_mac_invalid').set(4, 'overloaded');
+    const sendTaps = (records: readonly Uint8Array[]) =>
+      Promise.all(
+        records.map((record) =>
+          gateway.sendTap(record).catch((error: unknown) => {
+            assert.ok(error instanceof TapGateError);
+            return error;
+          }),
+        ),
+      );
+    const report = await forwardTaps(journal, bulkUplink({ sendTaps }));
+    assert.equal(report.stoppedBy, 'overloaded');
+    assert.deepEqual(await waiting(), [4]);
+    assert.equal(journal.refusedCount(), 1);
+  });
+
+  test('a bulk answer that breaks off leaves the rest in the journal', async () => {
+    const sendTaps = async (records: readonly Uint8Array[]) => [
+      await gateway.sendTap(records[0] ?? new Uint8Array(0)),
+    ];
+    const report = await forwardTaps(journal, bulkUplink({ sendTaps }));
+    assert.equal(report.stoppedBy, 'answer_not_understood');
+    assert.deepEqual(await waiting(), [2, 3, 4, 5]);
+    const unreachable = { sendTaps: () => Promise.reject(new TapGateError({ code: 'gateway_unreachable' })) };
+    assert.equal((await forwardTaps(journal, bulkUplink(unreachable))).stoppedBy, 'gateway_unreachable');
+    assert.deepEqual(await waiting(), [2, 3, 4, 5]);
   });
 
   test('a refusal of the moment, of the session or of the whole gateway never costs a record', () => {

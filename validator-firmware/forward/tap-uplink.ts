@@ -8,12 +8,12 @@ import { isSetAside } from './refusal-disposal.ts';
 export type Delivery =
   | { readonly kind: 'accepted'; readonly entry: JournalEntry; readonly answer: TapAnswer }
   | { readonly kind: 'refused'; readonly entry: JournalEntry; readonly code: string }
-  /** nothing is known of it: it stays in the journal, and so does everything after it */
+  /** nothing is known of it: it stays in the journal */
   | { readonly kind: 'undelivered'; readonly entry: JournalEntry; readonly code: string };
 
 /**
  * The way to the gateway: one record at a time while a terminal is in touch, in bulk after an outage. Deliveries come in the
- * order of the entries and end with the first that is undelivered.
+ * order of the entries; an entry without a delivery is as good as undelivered.
  */
 export interface TapUplink {
   send(entries: readonly JournalEntry[]): AsyncIterable<Delivery>;
@@ -34,9 +34,43 @@ export function liveUplink(client: Pick<TapGateClient, 'sendTap'>): TapUplink {
 
 async function deliver(client: Pick<TapGateClient, 'sendTap'>, entry: JournalEntry): Promise<Delivery> {
   try {
-    return { kind: 'accepted', entry, answer: await client.sendTap(entry.record) };
+    return deliveryOf(entry, await client.sendTap(entry.record));
   } catch (error) {
     if (!(error instanceof TapGateError)) throw error;
-    return { kind: isSetAside(error.code) ? 'refused' : 'undelivered', entry, code: error.code };
+    return deliveryOf(entry, error);
   }
+}
+
+/** `POST /v1/tap-batches`: the whole batch in one request, for what an outage has left behind. */
+export function bulkUplink(client: Pick<TapGateClient, 'sendTaps'>): TapUplink {
+  return {
+    async *send(entries) {
+      const answers = await sendAll(client, entries);
+      for (const [index, entry] of entries.entries()) {
+        const answer = answers[index];
+        if (answer === undefined) {
+          yield { kind: 'undelivered', entry, code: 'answer_not_understood' };
+          return;
+        }
+        yield deliveryOf(entry, answer);
+      }
+    },
+  };
+}
+
+async function sendAll(
+  client: Pick<TapGateClient, 'sendTaps'>,
+  entries: readonly JournalEntry[],
+): Promise<readonly (TapAnswer | TapGateError)[]> {
+  try {
+    return await client.sendTaps(entries.map((entry) => entry.record));
+  } catch (error) {
+    if (!(error instanceof TapGateError)) throw error;
+    return entries.map(() => error);
+  }
+}
+
+function deliveryOf(entry: JournalEntry, answer: TapAnswer | TapGateError): Delivery {
+  if (!(answer instanceof TapGateError)) return { kind: 'accepted', entry, answer };
+  return { kind: isSetAside(answer.code) ? 'refused' : 'undelivered', entry, code: answer.code };
 }
