@@ -134,6 +134,23 @@ export function readEvidence(exchange: CardExchange): TapEvidenceResult {
   };
 }
 
+const SM2_ISSUER_CERTIFICATE_BYTES = 142;
+const SM2_ISSUER_CERTIFICATE_FORMAT = 0x12;
+
+/**
+ * Which chain a card has chosen to prove itself with, by the form of its issuer certificate: an SM2 one is 142 bytes that begin
+ * with 12 in clear; an RSA one is a number of its CA's length, and no CA has a modulus of 142 bytes.
+ *
+ * @spec pboc-contactless.md 4.1, 4.3; the card picks by DF69 (2.4)
+ */
+export function chainOf(evidence: Pick<TapEvidence, 'issuerCertificate'>): 'SM2' | 'RSA' {
+  const { issuerCertificate } = evidence;
+  const isSm2 =
+    issuerCertificate.length === SM2_ISSUER_CERTIFICATE_BYTES &&
+    issuerCertificate[0] === SM2_ISSUER_CERTIFICATE_FORMAT;
+  return isSm2 ? 'SM2' : 'RSA';
+}
+
 type TerminalEvidenceResult =
   | { readonly ok: true; readonly terminal: TerminalEvidence }
   | { readonly ok: false; readonly refusal: Refusal<ProofRefusalCode> };
