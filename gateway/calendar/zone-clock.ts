@@ -41,7 +41,16 @@ export function zoneClock(zone: string): ZoneClock {
     startsMs.push(high);
     offsets.push(offsetOf(high));
   }
-  const clock: ZoneClock = { zone, offsetMsAt: (atMs) => offsets[lastAtOrBefore(startsMs, atMs)] ?? 0 };
+  // Taps come in runs of one season: the period of the last answer is nearly always the period of the next.
+  let recent = { fromMs: 0, toMs: 0, offsetMs: 0 };
+  const offsetMsAt = (atMs: number): number => {
+    if (atMs >= recent.fromMs && atMs < recent.toMs) return recent.offsetMs;
+    const index = lastAtOrBefore(startsMs, atMs);
+    const fromMs = index === 0 ? Number.NEGATIVE_INFINITY : (startsMs[index] ?? 0);
+    recent = { fromMs, toMs: startsMs[index + 1] ?? Number.POSITIVE_INFINITY, offsetMs: offsets[index] ?? 0 };
+    return recent.offsetMs;
+  };
+  const clock: ZoneClock = { zone, offsetMsAt };
   clocks.set(zone, clock);
   return clock;
 }

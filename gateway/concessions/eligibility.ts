@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { birthdayOf, findCivilDay, type CivilDay } from '../calendar/civil-day.ts';
+import { findDateNumber, hasReachedAge, type DateNumber } from '../calendar/civil-day.ts';
 import type { PersonFacts } from './holder-facts.ts';
 
 /** One alternative of who qualifies: every predicate that is named must hold. A fact that is not known does not hold. */
@@ -26,30 +26,38 @@ export type Eligibility = z.infer<typeof eligibilitySchema>;
 /** What a trace may say of a person: the answers to the questions, never the facts ("age_from_70": true). */
 export type Seen = Readonly<Record<string, boolean>>;
 
-export type EligibilityAnswer = { readonly met: boolean; readonly saw: Seen };
+/** A rider category's alternatives made ready. `day` is the local day of the pricing event. */
+export type EligibilityTest = {
+  /** whether the person qualifies, apart from what evidence is held */
+  readonly holds: (person: PersonFacts, day: DateNumber) => boolean;
+  /** the answer to each question of the alternative that held, or of the last one: what a trace keeps */
+  readonly answers: (person: PersonFacts, day: DateNumber) => Seen;
+};
 
-/** A category's alternatives made ready; `day` is the local day of the pricing event. */
-export type EligibilityTest = (person: PersonFacts, day: CivilDay) => EligibilityAnswer;
+type Question = { readonly key: string; readonly holds: (person: PersonFacts, day: DateNumber) => boolean };
 
-/**
- * Decides whether the person qualifies, apart from what evidence is held. Alternatives are tried in order; the first that holds
- * is the answer, else the last one that failed, with each predicate's own answer.
- */
+/** Makes a category's eligibility ready: any one alternative is enough, and in it every predicate that is named must hold. */
 export function compileEligibility(alternatives: readonly Eligibility[]): EligibilityTest {
-  const tests = alternatives.map(compileAlternative);
-  return (person, day) => {
-    let answer: EligibilityAnswer = { met: false, saw: {} };
-    for (const test of tests) {
-      answer = test(person, day);
-      if (answer.met) return answer;
-    }
-    return answer;
+  const asked = alternatives.map(questionsOf);
+  const holdsAll = (questions: readonly Question[], person: PersonFacts, day: DateNumber): boolean => {
+    for (const question of questions) if (!question.holds(person, day)) return false;
+    return true;
+  };
+  return {
+    holds: (person, day) => {
+      for (const questions of asked) if (holdsAll(questions, person, day)) return true;
+      return false;
+    },
+    answers: (person, day) => {
+      const questions = asked.find((q) => holdsAll(q, person, day)) ?? asked[asked.length - 1] ?? [];
+      const seen: Record<string, boolean> = {};
+      for (const { key, holds } of questions) seen[key] = holds(person, day);
+      return seen;
+    },
   };
 }
 
-type Question = { readonly key: string; readonly holds: (person: PersonFacts, day: CivilDay) => boolean };
-
-function compileAlternative(e: Eligibility): EligibilityTest {
+function questionsOf(e: Eligibility): Question[] {
   const questions: Question[] = [];
   if (e.age_from !== undefined) {
     const years = e.age_from;
@@ -59,22 +67,14 @@ function compileAlternative(e: Eligibility): EligibilityTest {
     const years = e.age_below;
     questions.push({ key: `age_below_${String(years)}`, holds: (p, day) => isAged(p, day, years) === false });
   }
-  const oneOf = (
-    key: string,
-    allowed: readonly string[] | undefined,
-    fact: (p: PersonFacts) => string | null,
-  ) => {
-    if (!allowed) return;
-    questions.push({
-      key,
-      holds: (p) => {
-        const value = fact(p);
-        return value !== null && allowed.includes(value);
-      },
-    });
-  };
-  oneOf('residence', e.residence, (p) => p.residence);
-  oneOf('school', e.school, (p) => p.school);
+  if (e.residence) {
+    const wanted = e.residence;
+    questions.push({ key: 'residence', holds: (p) => p.residence !== null && wanted.includes(p.residence) });
+  }
+  if (e.school) {
+    const wanted = e.school;
+    questions.push({ key: 'school', holds: (p) => p.school !== null && wanted.includes(p.school) });
+  }
   if (e.status) {
     const wanted = e.status;
     questions.push({
@@ -96,17 +96,11 @@ function compileAlternative(e: Eligibility): EligibilityTest {
       holds: (p) => p.heightMm !== null && p.heightMm < mm,
     });
   }
-  // Frozen answers for the two ordinary cases keep the hot path from building an object per rider and rule.
-  const all: Seen = Object.freeze(Object.fromEntries(questions.map((q) => [q.key, true])));
-  return (person, day) => {
-    const failed = questions.find((q) => !q.holds(person, day));
-    if (!failed) return { met: true, saw: all };
-    return { met: false, saw: Object.fromEntries(questions.map((q) => [q.key, q.holds(person, day)])) };
-  };
+  return questions;
 }
 
-function isAged(person: PersonFacts, day: CivilDay, years: number): boolean | null {
-  if (person.birthDate === null) return null;
-  const birth = findCivilDay(person.birthDate);
-  return birth === null ? null : day >= birthdayOf(birth, years);
+/** Null where the birth date is not known: then no age rule holds, from above or from below. */
+function isAged(person: PersonFacts, day: DateNumber, years: number): boolean | null {
+  const birth = person.birthDate === null ? null : findDateNumber(person.birthDate);
+  return birth === null ? null : hasReachedAge(birth, years, day);
 }

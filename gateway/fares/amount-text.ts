@@ -6,30 +6,25 @@ export type Currency = RuleSet['currency'];
 const DECIMALS: Record<Currency, number> = { CNY: 2, GBP: 2, SGD: 2, HKD: 2, KRW: 0 };
 const UNIT_ZH: Record<Currency, string> = { CNY: '元', GBP: '英镑', SGD: '新元', HKD: '港元', KRW: '韩元' };
 
-/** Amounts of a fare are few, and a trace writes several each time. */
-const written = new Map<Currency, string[]>();
+/** Amounts of a fare are few, and a trace writes several each time: each is written once. */
+type Written = { readonly zh: string; readonly en: string };
+const written: Record<Currency, Written[]> = { CNY: [], GBP: [], SGD: [], HKD: [], KRW: [] };
+const LAST_KEPT = 100_000;
 
 /** "3.00": for people, in the minor unit's own decimals. */
 export function amountText(currency: Currency, amount: Fen): string {
-  let texts = written.get(currency);
-  if (!texts) written.set(currency, (texts = []));
-  const known = amount >= 0 && amount < 100_000 ? texts[amount] : undefined;
-  if (known !== undefined) return known;
   const decimals = DECIMALS[currency];
+  if (decimals === 0) return String(amount);
   const scale = 10 ** decimals;
-  const whole = Math.trunc(amount / scale);
-  const text =
-    decimals === 0
-      ? String(amount)
-      : `${String(whole)}.${String(Math.abs(amount % scale)).padStart(decimals, '0')}`;
-  if (amount >= 0 && amount < 100_000) texts[amount] = text;
-  return text;
+  return `${String(Math.trunc(amount / scale))}.${String(Math.abs(amount % scale)).padStart(decimals, '0')}`;
 }
 
-export function amountZh(currency: Currency, amount: Fen): string {
-  return `${amountText(currency, amount)} ${UNIT_ZH[currency]}`;
-}
-
-export function amountEn(currency: Currency, amount: Fen): string {
-  return `${currency} ${amountText(currency, amount)}`;
+/** An amount with its unit, in both languages of a trace. */
+export function writeAmount(currency: Currency, amount: Fen): Written {
+  const known = written[currency][amount];
+  if (known) return known;
+  const text = amountText(currency, amount);
+  const both: Written = { zh: `${text} ${UNIT_ZH[currency]}`, en: `${currency} ${text}` };
+  if (amount >= 0 && amount < LAST_KEPT) written[currency][amount] = both;
+  return both;
 }

@@ -2,7 +2,7 @@ import { divideFen, fen, ZERO_FEN, type Fen, type Rounding } from '@tapgate/sdk/
 import { isInside, type Timeframe } from '../calendar/timeframe.ts';
 import type { CalendarUncovered } from '../calendar/day-types.ts';
 import { wallTime, type WallTime } from '../calendar/zone-clock.ts';
-import { amountEn, amountZh } from './amount-text.ts';
+import { writeAmount } from './amount-text.ts';
 import { fareForDistance } from './distance-table.ts';
 import type { CompiledConcession, CompiledEffect, CompiledRuleSet, ModeRules } from './compile-rule-set.ts';
 import type { PricingInput, Reduction } from './price-journey.ts';
@@ -64,6 +64,8 @@ export class Pricing {
     if (stage !== 'list_fare' && fenIn !== fenOut)
       this.reductions.push({ stage, ruleId: rule.id, fen: fenIn - fenOut, funder });
     const { currency } = this.ruleSet.source;
+    const before = writeAmount(currency, fenIn);
+    const after = writeAmount(currency, fenOut);
     const first = stage === 'list_fare';
     this.trace.push({
       stage,
@@ -74,12 +76,8 @@ export class Pricing {
       operation,
       fenIn,
       fenOut,
-      zh: first
-        ? `${rule.text.zh}：${amountZh(currency, fenOut)}`
-        : `${rule.text.zh}：${amountZh(currency, fenIn)} → ${amountZh(currency, fenOut)}`,
-      en: first
-        ? `${rule.text.en}: ${amountEn(currency, fenOut)}`
-        : `${rule.text.en}: ${amountEn(currency, fenIn)} -> ${amountEn(currency, fenOut)}`,
+      zh: first ? `${rule.text.zh}：${after.zh}` : `${rule.text.zh}：${before.zh} → ${after.zh}`,
+      en: first ? `${rule.text.en}: ${after.en}` : `${rule.text.en}: ${before.en} -> ${after.en}`,
     });
   }
 

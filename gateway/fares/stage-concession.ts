@@ -1,5 +1,5 @@
 import { fen, subtractFen, ZERO_FEN, type Fen } from '@tapgate/sdk/wire/money';
-import { civilDay, formatCivilDay } from '../calendar/civil-day.ts';
+import { civilDay, dateNumber, formatCivilDay } from '../calendar/civil-day.ts';
 import { dayTypeOf, type CalendarUncovered } from '../calendar/day-types.ts';
 import { wallTime } from '../calendar/zone-clock.ts';
 import { findEvidence, type EvidenceAnswer, type EvidenceLapse } from '../concessions/evidence.ts';
@@ -33,16 +33,18 @@ export function applyConcession(
   let best: Offer | null = null;
   let refusal: Refusal | null = null;
   const { person, enrolments } = pricing.input.holder;
+  const today = dateNumber(pricing.wall.day);
   for (const entry of pricing.rules.categories) {
     const { category } = entry;
-    const eligible = category.eligibility(person, pricing.wall.day);
+    const eligible = category.eligibility.holds(person, today);
     const evidence = findEvidence(enrolments, category.id, category.evidence, pricing.atMs);
-    if (!eligible.met && (!evidence.held || category.evidence === 'not_needed')) continue;
-    if (!eligible.met || !evidence.held) {
-      noteFailure(pricing, entry, eligible.met, eligible.saw, evidence);
+    if (!eligible && (!evidence.held || category.evidence === 'not_needed')) continue;
+    const answers = category.eligibility.answers(person, today);
+    if (!eligible || !evidence.held) {
+      noteFailure(pricing, entry, eligible, answers, evidence);
       continue;
     }
-    const offered = offersOf(pricing, entry, { ...eligible.saw, evidence: evidence.kind });
+    const offered = offersOf(pricing, entry, { ...answers, evidence: evidence.kind });
     if ('code' in offered) return offered;
     for (const offer of offered.offers) {
       if (
@@ -54,12 +56,7 @@ export function applyConcession(
     }
     refusal ??= offered.refusal;
     if (offered.offers.length === 0 && !offered.refusal && offered.inForce) {
-      pricing.note(
-        'concession',
-        category,
-        { ...eligible.saw, evidence: evidence.kind, hours: false },
-        OUTSIDE,
-      );
+      pricing.note('concession', category, { ...answers, evidence: evidence.kind, hours: false }, OUTSIDE);
     }
   }
   if (best && (!pricing.listFareKnown || best.result < pricing.amount)) {
