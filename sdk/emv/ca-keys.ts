@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { importSm2PublicKey, type Sm2PublicKey } from '../gm/sm2.ts';
 import { isIsoDate, type IsoDate } from '../wire/identifiers.ts';
 import { findTlv, parseTlv } from './ber-tlv.ts';
 import { equalBytes, hex } from './hex.ts';
 import { odaRefused, type OdaRefused } from './oda-refusal.ts';
 import { lastDayOfMonthMmyy } from './expiry.ts';
+import { isRsaExponent, isRsaKey, sha1 } from './rsa-recovery.ts';
 import { SM2_ROOT_LAYOUT } from './sm2-certificate-layouts.ts';
 import { splitByLayout } from './byte-layout.ts';
 
@@ -55,16 +55,13 @@ export type StatedCaKey = {
 };
 
 const SM2_POINT_BYTES = 64;
-/** EMV's largest modulus; the smallest that a scheme still lists. */
-const RSA_MODULUS_BYTES_MAX = 248;
-const RSA_MODULUS_BYTES_MIN = 96;
 
 /**
  * Decides whether a stated key may be loaded. A 64-byte modulus is an SM2 point, because many lists keep the RSA indicators
  * beside one (pboc-contactless.md 4.3); it is judged by standing on the curve, for no source says over what an SM2 checksum
  * would be made.
  *
- * @refuses rid_invalid, index_invalid, then for SM2 point_not_on_curve; for RSA modulus_invalid, exponent_invalid,
+ * @refuses rid_invalid, index_invalid, then for SM2 point_not_on_curve; for RSA exponent_invalid, modulus_invalid,
  *   checksum_missing, checksum_mismatch
  * @spec pboc-contactless.md 3 (DF02 to DF07), 4.1, 4.3
  */
@@ -78,8 +75,8 @@ export function loadCaKey(stated: StatedCaKey): CaKeyResult {
     if (publicKey === null) return refused('point_not_on_curve');
     return { ok: true, key: { ...name, algorithm: 'SM2', publicKey } };
   }
-  if (!isRsaModulus(stated.modulus)) return refused('modulus_invalid');
   if (!isRsaExponent(stated.exponent)) return refused('exponent_invalid');
+  if (!isRsaKey(stated)) return refused('modulus_invalid');
   if (stated.checksum.length === 0) return refused('checksum_missing');
   if (!equalBytes(stated.checksum, caKeyChecksum(stated))) return refused('checksum_mismatch');
   return { ok: true, key: { ...name, algorithm: 'RSA', modulus: stated.modulus, exponent: stated.exponent } };
@@ -89,28 +86,7 @@ export function loadCaKey(stated: StatedCaKey): CaKeyResult {
 export function caKeyChecksum(
   stated: Pick<StatedCaKey, 'rid' | 'index' | 'modulus' | 'exponent'>,
 ): Uint8Array {
-  return createHash('sha1')
-    .update(stated.rid)
-    .update(Uint8Array.of(stated.index))
-    .update(stated.modulus)
-    .update(stated.exponent)
-    .digest();
-}
-
-/** A modulus of EMV's lengths that is odd and fills its first byte. */
-function isRsaModulus(modulus: Uint8Array): boolean {
-  return (
-    modulus.length >= RSA_MODULUS_BYTES_MIN &&
-    modulus.length <= RSA_MODULUS_BYTES_MAX &&
-    ((modulus[0] ?? 0) & 0x80) !== 0 &&
-    ((modulus[modulus.length - 1] ?? 0) & 1) === 1
-  );
-}
-
-/** 3 or 65537, the only exponents EMV allows. */
-export function isRsaExponent(exponent: Uint8Array): boolean {
-  const text = hex(exponent);
-  return text === '03' || text === '000003' || text === '010001';
+  return sha1(stated.rid, Uint8Array.of(stated.index), stated.modulus, stated.exponent);
 }
 
 /**

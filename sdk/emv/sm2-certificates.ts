@@ -1,11 +1,9 @@
 import { isOnSm2Curve, type Sm2PublicKey } from '../gm/sm2.ts';
 import type { IsoDate } from '../wire/identifiers.ts';
-import { compressedDigits } from './bcd.ts';
 import { joinByLayout, splitByLayout } from './byte-layout.ts';
 import type { Sm2CaKey } from './ca-keys.ts';
 import type { Pan } from './card-identity.ts';
-import { lastDayOfMonthMmyy } from './expiry.ts';
-import { hex } from './hex.ts';
+import { isValidOn, issuerCertificateName, matchesIssuer, matchesPan } from './certificate-rules.ts';
 import { odaRefused, type OdaRefused } from './oda-refusal.ts';
 import {
   SM2_ICC_LAYOUT,
@@ -14,6 +12,8 @@ import {
   type Sm2IssuerField,
 } from './sm2-certificate-layouts.ts';
 import { holdsSm2Claim, type Sm2Claim } from './sm2-claim.ts';
+
+export { issuerCertificateName } from './certificate-rules.ts';
 
 const SIGNATURE_BYTES = 64;
 
@@ -119,31 +119,6 @@ export function prepareIssuerCertificate(
     message: value.subarray(0, value.length - SIGNATURE_BYTES),
     signatureRs: certificate.signatureRs,
   };
-}
-
-/** How a revocation list names an issuer certificate: RID, CA key index and serial number, e.g. A000000333/57/000001. */
-export function issuerCertificateName(
-  caKey: { readonly rid: string; readonly index: number },
-  serial: Uint8Array,
-): string {
-  return `${caKey.rid}/${hex(Uint8Array.of(caKey.index))}/${hex(serial)}`;
-}
-
-/** Decides whether an F-padded issuer identifier of 3 to 8 digits begins the PAN (EMV: leftmost 3 to 8 digits). */
-export function matchesIssuer(pan: Pan, issuerId: Uint8Array): boolean {
-  const digits = compressedDigits(issuerId);
-  return digits !== null && pan.hasIssuerIdentifier(digits);
-}
-
-/** Decides whether the F-padded PAN of a certificate is the card's. */
-export function matchesPan(pan: Pan, certified: Uint8Array): boolean {
-  return compressedDigits(certified) === pan.reveal();
-}
-
-/** Decides whether MMYY exists and that month has not ended; null date: only whether it exists. */
-export function isValidOn(expiryMmyy: Uint8Array, onDate: IsoDate | null): boolean {
-  const lastDay = lastDayOfMonthMmyy(expiryMmyy);
-  return lastDay !== null && (onDate === null || onDate <= lastDay);
 }
 
 function areAlgorithmsTaken(
