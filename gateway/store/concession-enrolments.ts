@@ -1,5 +1,6 @@
 import type { IsoDate, PanToken } from '@tapgate/sdk/wire/identifiers';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
+import { byteas } from './array-parameters.ts';
 import { tokenOfBytes, bytesOfToken } from './pan-token-bytes.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import type { Database } from './connection.ts';
@@ -81,7 +82,10 @@ export async function readEnrolments(
     select e.pan_token, e.psn, e.category, e.evidence_kind, e.birth_date_sealed, e.valid_from::text, e.valid_to::text,
       e.review_due_on::text, e.revoked_on::text
     from unnest(
-      ${cards.map((card) => bytesOfToken(card.panToken))}::bytea[],
+      ${byteas(
+        transaction,
+        cards.map((card) => bytesOfToken(card.panToken)),
+      )},
       ${cards.map((card) => card.psn)}::smallint[]) as k (pan_token, psn)
     join concession_enrolment e on e.pan_token = k.pan_token and e.psn = k.psn
     order by e.pan_token, e.psn, e.category, e.valid_from`;

@@ -7,6 +7,7 @@ import type { SettledJourney } from '../journeys/settle-card.ts';
 import type { Posting } from '../ledger/posting.ts';
 import type { Database } from './connection.ts';
 import { insertRows, type InsertShape } from './multi-row-insert.ts';
+import { byteas } from './array-parameters.ts';
 import { bytesOfToken, tokenOfBytes } from './pan-token-bytes.ts';
 import { settleAlone, shareSettling } from './settling-lock.ts';
 import { faultsTranslated } from './store-fault.ts';
@@ -105,7 +106,10 @@ export async function readQueueOf(
   const rows = await transaction<QueueRow[]>`
     select u.pan_token, u.psn, u.atc, u.terminal_id, u.tap_sequence, u.service_date::text, u.tapped_at, u.operator_id,
       u.line_id, u.station_id, u.rail, u.tap_kind, u.amount_fen, u.bank_id, u.outcome, u.cause, u.state
-    from unnest(${cards.map((card) => bytesOfToken(card.panToken))}::bytea[],
+    from unnest(${byteas(
+      transaction,
+      cards.map((card) => bytesOfToken(card.panToken)),
+    )},
       ${cards.map((card) => card.psn)}::smallint[]) as k (pan_token, psn)
     join unsettled_tap u on u.pan_token = k.pan_token and u.psn = k.psn
     order by u.pan_token, u.psn, u.atc, u.terminal_id, u.tap_sequence`;
@@ -148,7 +152,10 @@ export async function readSettledActs(
   >`
     select a.pan_token, a.psn, a.atc, a.terminal_id, a.tap_sequence
     from unnest(
-      ${ranges.map((range) => bytesOfToken(range.panToken))}::bytea[], ${ranges.map((range) => range.psn)}::smallint[],
+      ${byteas(
+        transaction,
+        ranges.map((range) => bytesOfToken(range.panToken)),
+      )}, ${ranges.map((range) => range.psn)}::smallint[],
       ${ranges.map((range) => range.fromAtc)}::integer[], ${ranges.map((range) => range.toAtc)}::integer[])
       as k (pan_token, psn, from_atc, to_atc)
     join card_atc a on a.pan_token = k.pan_token and a.psn = k.psn and a.atc > k.from_atc and a.atc < k.to_atc`;
@@ -321,7 +328,10 @@ function queueKeys(
   taps: readonly QueueKey[],
 ): postgres.PendingQuery<postgres.Row[]> {
   return transaction`unnest(
-    ${taps.map((tap) => bytesOfToken(tap.panToken))}::bytea[], ${taps.map((tap) => tap.psn)}::smallint[],
+    ${byteas(
+      transaction,
+      taps.map((tap) => bytesOfToken(tap.panToken)),
+    )}, ${taps.map((tap) => tap.psn)}::smallint[],
     ${taps.map((tap) => tap.atc)}::integer[], ${taps.map((tap) => tap.terminalId)}::text[],
     ${taps.map((tap) => tap.tapSequence)}::bigint[]) as k (pan_token, psn, atc, terminal_id, tap_sequence)`;
 }

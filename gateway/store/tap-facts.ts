@@ -2,6 +2,7 @@ import type { PanToken } from '@tapgate/sdk/wire/identifiers';
 import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
 import type { DeliveredTap, HotlistStay, ReportedAct, TapFacts } from '../ingest/tap-facts.ts';
 import type { Database } from './connection.ts';
+import { byteas } from './array-parameters.ts';
 import { bytesOfToken } from './pan-token-bytes.ts';
 import { faultsTranslated } from './store-fault.ts';
 
@@ -104,17 +105,17 @@ function factsQuery(database: Database, keys: readonly TapKeys[]): Promise<FactR
     join tap_identity t on t.terminal_id = k.terminal_id and t.tap_sequence = k.tap_sequence
     union all
     select 'act', a.terminal_id, a.tap_sequence, a.pan_token, a.psn, a.atc, a.cryptogram, null, null, null, null
-    from unnest(${tokens}::bytea[], ${psns}::smallint[], ${atcs}::integer[]) as k (pan_token, psn, atc)
+    from unnest(${byteas(hot, tokens)}, ${psns}::smallint[], ${atcs}::integer[]) as k (pan_token, psn, atc)
     join card_atc a on a.pan_token = k.pan_token and a.psn = k.psn and a.atc = k.atc
     union all
     select 'card', null, null, c.pan_token, c.psn,
       (select max(a.atc) from card_atc a where a.pan_token = c.pan_token and a.psn = c.psn),
       c.verified_certificate_sm3, null, null, null, null
-    from unnest(${tokens}::bytea[], ${psns}::smallint[]) as k (pan_token, psn)
+    from unnest(${byteas(hot, tokens)}, ${psns}::smallint[]) as k (pan_token, psn)
     join card c on c.pan_token = k.pan_token and c.psn = k.psn
     union all
     select 'hotlist', null, h.added_version, h.pan_token, h.psn, null, null, null, null, h.removed_version, v.published_at
-    from unnest(${tokens}::bytea[], ${psns}::smallint[]) as k (pan_token, psn)
+    from unnest(${byteas(hot, tokens)}, ${psns}::smallint[]) as k (pan_token, psn)
     join hotlist_entry h on h.pan_token = k.pan_token and h.psn = k.psn
     join hotlist_version v on v.version = h.added_version`;
 }
