@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { refuse } from '@tapgate/sdk/wire/refusals';
+import type { ClearingProfiles } from './clearing/load-clearing-profiles.ts';
 import { mountCardRegisters } from './http/card-registers.ts';
 import { mountOperatorRoutes } from './http/operator-routes.ts';
 import { RefusalTally } from './http/refusal-tally.ts';
@@ -20,6 +21,8 @@ export type AppDependencies = {
   readonly database: Database;
   readonly keys: KeyProvider;
   readonly reference: TapReference;
+  /** how each party wants its files: what a tap's history shows of them */
+  readonly profiles: ClearingProfiles;
   /** the gateway's clock, ms since the Unix epoch */
   readonly clock: () => number;
   /** the demo operator is loaded: `Demo-Time` is honoured (ARCHITECTURE.md "The demo clock") */
@@ -45,7 +48,7 @@ const HEALTH_TIMEOUT_MS = 1_000;
 
 /** Puts the gateway together: its parts, its routes, its document. Nothing listens yet. */
 export function createApp(dependencies: AppDependencies): GatewayApp {
-  const { database, keys, reference, clock, demo, onFault } = dependencies;
+  const { database, keys, reference, profiles, clock, demo, onFault } = dependencies;
   const authority = new TapAuthority(reference, keys);
   const sm2Workers = new Sm2Workers(dependencies.sm2Threads);
   const dataKeys = new DataKeys(database, keys);
@@ -71,7 +74,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountTerminalSessions(app, { keys, tally, findPlacement: (id) => authority.findPlacement(id) });
   mountTaps(app, { intake, keys, tally });
   mountTapBatches(app, { intake, keys, tally });
-  mountOperatorRoutes(app, { database, tally, intake });
+  mountOperatorRoutes(app, { database, keys, dataKeys, profiles, tally, intake });
   mountCardRegisters(app, { database, keys });
   describeRoutes(app);
   app.notFound((context) => refusalResponse(context, refuse('route_unknown')));

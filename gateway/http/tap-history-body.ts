@@ -1,11 +1,15 @@
 import type { z } from '@hono/zod-openapi';
 import { hex } from '@tapgate/sdk/emv/hex';
 import { TAP_OUTCOMES } from '@tapgate/sdk/wire/verdict';
+import type { PresentedLine } from '../jobs/presented-lines.ts';
 import type { TapHistory } from '../store/tap-history.ts';
 import type { TapHistoryBody } from './wire-schemas.ts';
 
 /** A tap's history as it is shown: no PAN is in it, because none is in what it is made of. */
-export function tapHistoryBody(history: TapHistory): z.output<typeof TapHistoryBody> {
+export function tapHistoryBody(
+  history: TapHistory,
+  clearing: readonly PresentedLine[],
+): z.output<typeof TapHistoryBody> {
   const { identity, tap, journey, postings, unsettledState } = history;
   const { terminalId, tapSequence, cause, repeats } = identity;
   const outcome = TAP_OUTCOMES.find((known) => known === identity.outcome);
@@ -64,6 +68,7 @@ export function tapHistoryBody(history: TapHistory): z.output<typeof TapHistoryB
       amountFen: line.amountFen,
       state: line.state,
     })),
+    clearing: [...clearing],
   };
 }
 

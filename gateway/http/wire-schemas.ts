@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { BATCH_KINDS } from '../clearing/clearing-batch.ts';
 import { TAP_OUTCOMES } from '@tapgate/sdk/wire/verdict';
 
 // The bodies of the wire, as checked and as documented. Strict: a field that nobody knows is a mistake of the sender.
@@ -124,6 +125,9 @@ export const TapHistoryBody = z
         state: z.string(),
       }),
     ),
+    clearing: z
+      .array(z.strictObject({ party: z.string(), kind: z.enum(BATCH_KINDS), line: z.string() }))
+      .openapi({ description: 'what its parties are sent of the journey, PANs masked' }),
   })
   .openapi('TapHistory');
 
