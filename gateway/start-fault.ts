@@ -39,7 +39,7 @@ export class StartFault extends Error {
 /** The one line that stands for a failed start. A fault of the operating system is named by its code, never by a stack. */
 export function describeStartFault(error: unknown): string {
   if (error instanceof StartFault) return `${error.code}: ${error.message}`;
-  if (error instanceof Error) return `start_failed: ${error.message.split('\n', 1)[0] ?? ''}`;
+  if (error instanceof Error) return `start_failed: ${error.message.replaceAll('\n', '; ')}`;
   return 'start_failed';
 }
 

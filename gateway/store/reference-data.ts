@@ -1,4 +1,4 @@
-import { getTableColumns, sql, type SQL } from 'drizzle-orm';
+import { and, eq, getTableColumns, sql, type SQL } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import { buildCaKeyTable, loadCaKey, type CaKey, type CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { bytesFromHex, hex } from '@tapgate/sdk/emv/hex';
@@ -126,6 +126,20 @@ function keyOf(keys: ReadonlyMap<TerminalId, Uint8Array>, id: TerminalId): Uint8
   const key = keys.get(id);
   if (key === undefined) throw new RangeError(`no public key for terminal ${id}`);
   return key;
+}
+
+/** The CA key of that name as the database has it, X||Y; null before reference data was written. @throws StoreFault */
+export async function findCaPublicKey(
+  database: Database,
+  name: Pick<CaKeyRow, 'rid' | 'index'>,
+): Promise<Uint8Array | null> {
+  const rows = await faultsTranslated(() =>
+    database.orm
+      .select({ publicKey: caKey.publicKey })
+      .from(caKey)
+      .where(and(eq(caKey.rid, name.rid), eq(caKey.keyIndex, name.index))),
+  );
+  return rows[0]?.publicKey ?? null;
 }
 
 /**
