@@ -39,3 +39,33 @@ export function batchTemplateValues(batch: {
     sequence: batch.sequence,
   };
 }
+
+/**
+ * A template read the other way: the values of its fields in a text, or null when the text is not of the template. Fields
+ * without a width take as little as they can.
+ */
+export function readTemplate(template: string, text: string): Record<string, string> | null {
+  const names: string[] = [];
+  let pattern = '';
+  let at = 0;
+  for (const match of template.matchAll(FIELD)) {
+    const [all, name = '', pad, side, width] = match;
+    pattern += escaped(template.slice(at, match.index));
+    at = match.index + all.length;
+    names.push(name);
+    pattern += width === undefined ? '(.+?)' : paddedPattern(pad, side, Number(width));
+  }
+  pattern += escaped(template.slice(at));
+  const found = new RegExp(`^${pattern}$`, 's').exec(text);
+  if (found === null) return null;
+  return Object.fromEntries(names.map((name, index) => [name, (found[index + 1] ?? '').trim()]));
+}
+
+function paddedPattern(pad: string | undefined, side: string | undefined, width: number): string {
+  if (pad === '0' && side === '>') return `(\\d{${width}})`;
+  return `(.{${width}})`;
+}
+
+function escaped(literal: string): string {
+  return literal.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
