@@ -37,7 +37,8 @@ const MONTH_TO_SECOND = /^(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-
 
 /**
  * A header that only its partner knows, then a record: transaction code, segment bitmap, PAN padded with blanks, amount, currency. Those are
- * digits like many others, so either the length must fit records of 526 bytes, or the month to second must be one and the trace number digits.
+ * digits like many others, so either the length must fit records of 526 bytes, or the month to second must be one and the trace number digits;
+ * and a cryptogram must stand where one belongs.
  */
 function isTc526(text: string, fileBytes: number): boolean {
   const record = text.slice(TC526_HEADER_BYTES);
@@ -45,7 +46,7 @@ function isTc526(text: string, fileBytes: number): boolean {
   const lengthFits = fileBytes % TC526_RECORD_BYTES === TC526_HEADER_BYTES + TC526_TRAILER_BYTES;
   const timeFits = MONTH_TO_SECOND.test(record.slice(41, 51)) && /^\d{6}$/.test(record.slice(51, 57));
   const cryptogram = record.slice(269, 285);
-  return (lengthFits || timeFits) && (cryptogram.length < 16 || /^[0-9A-F]{16}$/.test(cryptogram));
+  return (lengthFits || timeFits) && /^[0-9A-F]{16}$/.test(cryptogram);
 }
 
 /** Acquirer, forwarder, trace number, month to second, PAN, amount: each field and the one blank behind it. */
