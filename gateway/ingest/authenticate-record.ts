@@ -1,7 +1,7 @@
 import { readCardIdentity, type CardIdentity } from '@tapgate/sdk/emv/card-identity';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { readCardObjects } from '@tapgate/sdk/tap-record/card-exchange';
-import { readEvidence, type TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
+import { readEvidence, type TapEvidence, type TapEvidenceResult } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import { parseTapRecord, verifyTapRecordMac } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { panToken, type PanToken, type TerminalId } from '@tapgate/sdk/wire/identifiers';
@@ -71,7 +71,8 @@ export function authenticateRecord(
 
   const evidence = readEvidence(record);
   const identity = evidence.ok ? evidence.evidence.identity : findIdentity(record);
-  const panDigits = identity?.pan.reveal();
+  const digits = identity?.pan.reveal();
+  const panDigits = digits !== undefined && digits.length >= PAN_DIGITS_MIN ? digits : undefined;
   return {
     ok: true,
     tap: {
@@ -85,7 +86,7 @@ export function authenticateRecord(
         psn: Number(identity?.panSequenceNumber ?? 0),
         atc: evidence.ok ? evidence.evidence.atc : 0,
         amountFen: evidence.ok ? evidence.evidence.terminal.amountAuthorisedFen : 0,
-        evidence: evidence.ok ? evidence.evidence : evidence.refusal.code,
+        evidence: evidenceOf(evidence, panDigits !== undefined),
       },
     },
   };
@@ -93,6 +94,14 @@ export function authenticateRecord(
 
 function refused(refusal: Refusal, terminalId: TerminalId | null = null): Authentication {
   return { ok: false, refusal, terminalId };
+}
+
+/** ISO/IEC 7812: a PAN of a bank has 12 digits at least; a shorter number is nobody's. */
+const PAN_DIGITS_MIN = 12;
+
+function evidenceOf(read: TapEvidenceResult, hasPan: boolean): TapEvidence | ProofRefusalCode {
+  if (!read.ok) return read.refusal.code;
+  return hasPan ? read.evidence : 'card_data_invalid';
 }
 
 /** Who the card said it was, where that much was read although the proof cannot be made. */

@@ -1,13 +1,15 @@
-import { findCaKey, type CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
+import { findCaKey, type CaKeyTable, type Sm2CaKey } from '@tapgate/sdk/emv/ca-keys';
 import { decideFddaVersion, fddaTerminalData } from '@tapgate/sdk/emv/fdda';
 import { equalBytes, hex } from '@tapgate/sdk/emv/hex';
-import { proofRefusalOf, type OdaRefused } from '@tapgate/sdk/emv/oda-refusal';
+import { proofRefusalOf, type OdaRefusal } from '@tapgate/sdk/emv/oda-refusal';
 import { prepareIccCertificate, prepareIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
 import { claimFingerprint, type Sm2Claim } from '@tapgate/sdk/emv/sm2-claim';
 import { prepareDynamicSignature } from '@tapgate/sdk/emv/sm2-signed-data';
-import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
+import { sm3 } from '@tapgate/sdk/gm/sm3';
+import { chainOf, type TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import type { ProofRefusalCode } from '@tapgate/sdk/wire/refusals';
+import { proveRsa } from './prove-rsa.ts';
 
 /**
  * Everything of the offline proof but its SM2 signatures: those are claims, each with the refusal that it is when it does not
@@ -40,7 +42,8 @@ const RID_BYTES = 5;
 
 /**
  * Plans the offline proof of one tap: issuer certificate under the CA's key, card certificate under the issuer's, dynamic
- * signature over what the terminal says it sent. What was verified before is not claimed again: an issuer certificate by
+ * signature over what the terminal says it sent. The card has chosen the chain (DF69): that of SM2 becomes claims, that of RSA
+ * is decided here. What was verified before is not claimed again: an issuer certificate by
  * this process, a card certificate by anybody (`verifiedCertificateSm3`, from the card's row).
  *
  * @refuses (as `stop`, or as the refusal of a claim, in this order) ca_key_unknown; issuer_certificate_*;
@@ -48,43 +51,55 @@ const RID_BYTES = 5;
  *   dynamic_signature_invalid
  * @spec pboc-contactless.md 4.2 to 4.4
  */
-export function planProof(
+export function planProof(evidence: TapEvidence, tap: TapToProve, authority: ProofAuthority): ProofPlan {
+  const chain = chainOf(evidence);
+  const { onDate } = tap;
+  const rid = hex(tap.dfName.subarray(0, RID_BYTES));
+  const index = evidence.cardObjects.get('8F');
+  if (chain === 'RSA') {
+    const caKey = findCaKey(authority.caKeys, { rid, index, algorithm: 'RSA' }, onDate);
+    if (!caKey.ok) return stoppedBy(caKey.refusal, [], null);
+    const context = { onDate, revoked: authority.revokedIssuerCertificates };
+    const refusal = proveRsa(evidence, caKey.key, dynamicTerminalData(evidence, chain), context);
+    // Named for the card's row, so that a renewed card is seen; it is proven anew each time.
+    const fingerprint = sm3(evidence.cardCertificate, evidence.staticData);
+    return refusal === null
+      ? { claims: [], stop: null, certificateFingerprint: fingerprint }
+      : stoppedBy(refusal, [], null);
+  }
+  const caKey = findCaKey(authority.caKeys, { rid, index, algorithm: 'SM2' }, onDate);
+  return caKey.ok ? planSm2(evidence, caKey.key, tap, authority) : stoppedBy(caKey.refusal, [], null);
+}
+
+/** What of a tap, beside the card's own data, its proof rests on. */
+export type TapToProve = {
+  readonly dfName: Uint8Array;
+  /** day of the terminal's clock: 9A is not under the dynamic signature */
+  readonly onDate: IsoDate;
+  readonly verifiedCertificateSm3: Uint8Array | null;
+};
+
+function stoppedBy(
+  refusal: OdaRefusal,
+  claims: readonly PlannedClaim[],
+  certificateFingerprint: Uint8Array | null,
+): ProofPlan {
+  return { claims, stop: proofRefusalOf(refusal.code), certificateFingerprint };
+}
+
+function planSm2(
   evidence: TapEvidence,
-  tap: {
-    readonly dfName: Uint8Array;
-    /** day of the terminal's clock: 9A is not under the dynamic signature */
-    readonly onDate: IsoDate;
-    readonly verifiedCertificateSm3: Uint8Array | null;
-  },
+  caKey: Sm2CaKey,
+  tap: TapToProve,
   authority: ProofAuthority,
 ): ProofPlan {
   const claims: PlannedClaim[] = [];
-  let certificateFingerprint: Uint8Array | null = null;
-  const end = (refused: OdaRefused | null): ProofPlan => ({
-    claims,
-    stop: refused === null ? null : proofRefusalOf(refused.refusal.code),
-    certificateFingerprint,
-  });
-  const { identity, terminal, cardObjects } = evidence;
-  const { onDate, verifiedCertificateSm3 } = tap;
-  const context = { pan: identity.pan, onDate };
-
-  const caKey = findCaKey(
-    authority.caKeys,
-    {
-      rid: hex(tap.dfName.subarray(0, RID_BYTES)),
-      index: Uint8Array.of(evidence.caKeyIndex),
-      algorithm: 'SM2',
-    },
-    onDate,
-  );
-  if (!caKey.ok) return end(caKey);
-
-  const issuer = prepareIssuerCertificate(evidence.issuerCertificate, caKey.key, {
+  const context = { pan: evidence.identity.pan, onDate: tap.onDate };
+  const issuer = prepareIssuerCertificate(evidence.issuerCertificate, caKey, {
     ...context,
     revoked: authority.revokedIssuerCertificates,
   });
-  if (!issuer.ok) return end(issuer);
+  if (!issuer.ok) return stoppedBy(issuer.refusal, claims, null);
   const issuerFingerprint = claimFingerprint(issuer);
   if (!authority.isIssuerCertificateVerified(issuerFingerprint)) {
     const refusal = 'issuer_certificate_invalid';
@@ -93,38 +108,45 @@ export function planProof(
 
   const issuerKeyXy = issuer.certificate.publicKeyXy;
   const card = prepareIccCertificate(evidence.cardCertificate, issuerKeyXy, evidence.staticData, context);
-  if (!card.ok) return end(card);
-  certificateFingerprint = claimFingerprint(card);
-  if (verifiedCertificateSm3 === null || !equalBytes(verifiedCertificateSm3, certificateFingerprint)) {
+  if (!card.ok) return stoppedBy(card.refusal, claims, null);
+  const fingerprint = claimFingerprint(card);
+  if (tap.verifiedCertificateSm3 === null || !equalBytes(tap.verifiedCertificateSm3, fingerprint)) {
     const refusal = 'card_certificate_invalid';
-    claims.push({ ...claimOf(card), step: 'card_certificate', refusal, fingerprint: certificateFingerprint });
+    claims.push({ ...claimOf(card), step: 'card_certificate', refusal, fingerprint });
   }
 
-  const { cardAuthenticationData } = evidence;
+  const terminalData = dynamicTerminalData(evidence, 'SM2');
+  if ('code' in terminalData) return stoppedBy(terminalData, claims, fingerprint);
+  const dynamic = prepareDynamicSignature({
+    sdad: evidence.signedDynamicData,
+    iccKeyXy: card.certificate.publicKeyXy,
+    terminalData,
+    atc: evidence.cardObjects.get('9F36') ?? new Uint8Array(),
+  });
+  if (!dynamic.ok) return stoppedBy(dynamic.refusal, claims, fingerprint);
+  const refusal = 'dynamic_signature_invalid';
+  claims.push({ ...claimOf(dynamic), step: 'dynamic_signature', refusal, fingerprint: null });
+  return { claims, stop: null, certificateFingerprint: fingerprint };
+}
+
+/** What the dynamic signature must cover, by the version of fDDA that this tap used: what the terminal says that it sent. */
+function dynamicTerminalData(evidence: TapEvidence, algorithm: 'SM2' | 'RSA'): Uint8Array | OdaRefusal {
+  const { terminal, cardAuthenticationData } = evidence;
   const version = decideFddaVersion({
     ttq: terminal.ttq,
     cardAuthenticationData,
     ctq: evidence.cardTransactionQualifiers,
-    cardApplicationVersion: cardObjects.get('9F08') ?? null,
-    algorithm: 'SM2',
+    cardApplicationVersion: evidence.cardObjects.get('9F08') ?? null,
+    algorithm,
   });
-  if (!version.ok) return end(version);
+  if (!version.ok) return version.refusal;
   const empty = new Uint8Array();
-  const dynamic = prepareDynamicSignature({
-    sdad: evidence.signedDynamicData,
-    iccKeyXy: card.certificate.publicKeyXy,
-    terminalData: fddaTerminalData(version.version, {
-      unpredictableNumber: terminal.unpredictableNumber,
-      amount: terminal.objects.get('9F02') ?? empty,
-      currency: terminal.objects.get('5F2A') ?? empty,
-      cardAuthenticationData,
-    }),
-    atc: cardObjects.get('9F36') ?? empty,
+  return fddaTerminalData(version.version, {
+    unpredictableNumber: terminal.unpredictableNumber,
+    amount: terminal.objects.get('9F02') ?? empty,
+    currency: terminal.objects.get('5F2A') ?? empty,
+    cardAuthenticationData,
   });
-  if (!dynamic.ok) return end(dynamic);
-  const refusal = 'dynamic_signature_invalid';
-  claims.push({ ...claimOf(dynamic), step: 'dynamic_signature', refusal, fingerprint: null });
-  return end(null);
 }
 
 /** What a worker thread needs, without what was parsed. */

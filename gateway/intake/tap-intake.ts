@@ -1,7 +1,13 @@
+import { equalBytes } from '@tapgate/sdk/emv/hex';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { IsoDate, TerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { TapAnswer, TapVerdict } from '@tapgate/sdk/wire/verdict';
-import { authenticateRecord, NO_CARD, type AuthenticTap } from '../ingest/authenticate-record.ts';
+import {
+  authenticateRecord,
+  NO_CARD,
+  type Authentication,
+  type AuthenticTap,
+} from '../ingest/authenticate-record.ts';
 import { judgeAct } from '../ingest/judge-act.ts';
 import {
   judgeDelivery,
@@ -70,6 +76,8 @@ const INSIDE_MAX = 8_192;
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
 
+const NO_CERTIFICATE = new Uint8Array();
+
 const FACTS_BATCH = { sizeMax: 256, gatherMs: 1, inFlightMax: 2 };
 const COMMIT_BATCH = { sizeMax: 256, gatherMs: 1, inFlightMax: 2 };
 
@@ -106,7 +114,13 @@ export class TapIntake {
   accept(order: TapOrder): Promise<TapResult> {
     if (this.isOverloadedFor(order.budgetMs))
       return Promise.resolve({ ok: false, refusal: refuse('overloaded'), terminalId: order.sender });
-    const authentic = authenticateRecord(order.bytes, order.sender, this.#parts.authority);
+    let authentic: Authentication;
+    try {
+      authentic = authenticateRecord(order.bytes, order.sender, this.#parts.authority);
+    } catch (fault) {
+      this.#parts.onFault(fault);
+      return Promise.resolve({ ok: false, refusal: refuse('gateway_unavailable'), terminalId: order.sender });
+    }
     if (!authentic.ok) return Promise.resolve(authentic);
     this.#inside += 1;
     return new Promise((resolve) => {
@@ -173,14 +187,14 @@ export class TapIntake {
     const onDate = calendarDateOf(placement.zone, record.tappedAtMs);
     const cryptogramHolds = authority.cryptogramHolds(evidence, tap.bankId);
     const act = { rail: record.rail, amountFen: placement.amountFen, onDate, cryptogramHolds };
-    if (this.#parts.issuerHosted && cryptogramHolds !== null)
+    if (this.#parts.issuerHosted && cryptogramHolds !== null) {
+      // No certificate was asked for; the card's row still remembers that the card was seen.
+      if (cryptogramHolds && facts.verifiedCertificateSm3 === null) underWay.certificateSm3 = NO_CERTIFICATE;
       return { refusal: judgeAct(evidence, act), actProven: cryptogramHolds };
+    }
 
-    const plan = planProof(
-      evidence,
-      { dfName: record.dfName, onDate, verifiedCertificateSm3: facts.verifiedCertificateSm3 },
-      authority,
-    );
+    const { verifiedCertificateSm3 } = facts;
+    const plan = planProof(evidence, { dfName: record.dfName, onDate, verifiedCertificateSm3 }, authority);
     const held = await this.#parts.sm2Workers.check(plan.claims);
     const chain = concludeProof(plan, held);
     plan.claims.forEach((claim, index) => {
@@ -188,8 +202,11 @@ export class TapIntake {
       if (claim.step === 'issuer_certificate') authority.rememberIssuerCertificate(claim.fingerprint);
     });
     if (chain !== null) return { refusal: chain, actProven: false };
-    if (plan.claims.some((claim) => claim.step === 'card_certificate'))
-      underWay.certificateSm3 = plan.certificateFingerprint;
+    const { certificateFingerprint } = plan;
+    const isKnown =
+      certificateFingerprint === null ||
+      (verifiedCertificateSm3 !== null && equalBytes(verifiedCertificateSm3, certificateFingerprint));
+    if (!isKnown) underWay.certificateSm3 = certificateFingerprint;
     return { refusal: judgeAct(evidence, act), actProven: true };
   }
 

@@ -1,6 +1,7 @@
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { createApp, type GatewayApp } from '../app.ts';
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
+import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
 import { loadCalendar } from '../calendar/load-calendar.ts';
 import { loadRuleBook } from '../fares/load-rule-sets.ts';
 import type { RuleBook } from '../fares/rule-book.ts';
