@@ -135,7 +135,7 @@ describe('validator', () => {
     const result = await newValidator('offline_purchase').tap(presentVirtualCard(card));
     assert.equal(decisionOf(result), 'open');
     assert.equal(result.outcome.cryptogramType, 'TC');
-    assert.deepEqual(card.state, { atc: 1, balanceFen: 4_800 });
+    assert.deepEqual(card.state, { atc: 1, balanceFen: 4_800, lastOnlineAtc: 0 });
   });
 
   test('a card whose cash does not cover the fare declines', async () => {
@@ -143,7 +143,7 @@ describe('validator', () => {
     const result = await newValidator('offline_purchase').tap(presentVirtualCard(card));
     assert.equal(decisionOf(result), 'card_declined');
     assert.equal(recordOf(result).gateRefusal, 'card_declined');
-    assert.deepEqual(card.state, { atc: 1, balanceFen: 199 });
+    assert.deepEqual(card.state, { atc: 1, balanceFen: 199, lastOnlineAtc: 0 });
   });
 
   test('a copied card cannot sign: the gate stays shut and the record says why', async () => {

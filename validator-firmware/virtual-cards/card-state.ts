@@ -6,23 +6,33 @@ export type CardState = {
   readonly atc: number;
   /** 9F79 */
   readonly balanceFen: Fen;
+  /** 9F13: ATC of the last transaction that the issuer answered */
+  readonly lastOnlineAtc: number;
 };
 
 export const ATC_MAX = 0xffff;
 
+export function newCardState(balanceFen: Fen): CardState {
+  return { atc: 0, balanceFen, lastOnlineAtc: 0 };
+}
+
 /** Text for a file beside a demo; the same for the same state. */
 export function serialiseCardState(state: CardState): string {
-  return JSON.stringify({ atc: state.atc, balanceFen: state.balanceFen });
+  const { atc, balanceFen, lastOnlineAtc } = state;
+  return JSON.stringify({ atc, balanceFen, lastOnlineAtc });
 }
 
 /** @throws RangeError for text that is not a card's state: it is our own file */
 export function parseCardState(text: string): CardState {
   const value: unknown = JSON.parse(text);
-  if (typeof value === 'object' && value !== null && 'atc' in value && 'balanceFen' in value) {
-    const { atc, balanceFen } = value;
-    const isAtc = typeof atc === 'number' && Number.isInteger(atc) && atc >= 0 && atc <= ATC_MAX;
-    if (isAtc && typeof balanceFen === 'number' && balanceFen >= 0)
-      return { atc, balanceFen: fen(balanceFen) };
+  if (typeof value === 'object' && value !== null) {
+    const { atc, balanceFen, lastOnlineAtc } = value as Partial<Record<keyof CardState, unknown>>;
+    if (isAtc(atc) && isAtc(lastOnlineAtc) && typeof balanceFen === 'number' && balanceFen >= 0)
+      return { atc, balanceFen: fen(balanceFen), lastOnlineAtc };
   }
   throw new RangeError('not the state of a virtual card');
+}
+
+function isAtc(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ATC_MAX;
 }

@@ -1,17 +1,24 @@
 import type { CardChannel } from '../devices/card-channel.ts';
-import type { VirtualCard } from './virtual-card.ts';
+import type { AnsweringCard } from './virtual-card.ts';
 
 /**
- * Holds a virtual card into the field: powers it up, and answers without a reader between.
+ * Holds a virtual card into the field, or puts it into the slot: powers it up, and answers without a reader between.
  *
- * @param wait what passes before each answer, for a card that takes its time; nothing by default
+ * @param sleep how a slow card lets time pass before each answer
  */
-export function presentVirtualCard(card: VirtualCard, wait?: () => Promise<void>): CardChannel {
+export function presentVirtualCard(
+  card: AnsweringCard,
+  sleep: (ms: number) => Promise<void> = wait,
+): CardChannel {
   card.powerUp();
   return {
     async transmit(command) {
-      await wait?.();
+      if (card.faults.slowMs !== undefined) await sleep(card.faults.slowMs);
       return card.transmit(command);
     },
   };
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

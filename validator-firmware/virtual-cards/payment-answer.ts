@@ -1,23 +1,16 @@
-import { bcdFromNumber, bcdNumber } from '@tapgate/sdk/emv/bcd';
+import { bcdNumber } from '@tapgate/sdk/emv/bcd';
 import { parseAfl } from '@tapgate/sdk/emv/afl';
-import { deriveSessionKey } from '@tapgate/sdk/emv/card-keys';
-import {
-  buildCryptogramInput,
-  findCryptogramVersion,
-  makeCryptogram,
-  makeDiscretionaryMac,
-} from '@tapgate/sdk/emv/cryptogram';
 import { parseDol } from '@tapgate/sdk/emv/dol';
 import { fddaTerminalData } from '@tapgate/sdk/emv/fdda';
 import { equalBytes, hex } from '@tapgate/sdk/emv/hex';
-import { type CryptogramType, parseIad } from '@tapgate/sdk/emv/iad';
-import { buildDynamicSignature } from '@tapgate/sdk/emv/sm2-signed-data';
-import { encodeTlvTree } from '@tapgate/sdk/emv/tlv-encoding';
-import { sm2KeyPairFromSeed, sm2Sign } from '@tapgate/sdk/gm/sm2';
+import type { CryptogramType } from '@tapgate/sdk/emv/iad';
+import { encodeTlvTree, type TlvDraft } from '@tapgate/sdk/emv/tlv-encoding';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { type Fen, fen, subtractFen } from '@tapgate/sdk/wire/money';
+import { recordTemplate } from './card-chain.ts';
+import { atcBytes, makeCardCryptogram, makeIssuerApplicationData } from './card-cryptogram.ts';
 import type { CardFaults } from './card-faults.ts';
-import type { PaymentApplication } from './card-personalisation.ts';
+import type { ContactlessChain, PaymentApplication, PersonalisedRecord } from './card-personalisation.ts';
 import { ATC_MAX, type CardState } from './card-state.ts';
 import { respond, SW } from './status-words.ts';
 
@@ -26,21 +19,18 @@ export type ProcessingOptionsAnswer = {
   readonly response: Uint8Array;
   readonly state: CardState;
   readonly pendingBalanceFen: Fen | null;
+  /** what has to be read, once the card has decided; null when it has not */
+  readonly transaction: { readonly afl: Uint8Array; readonly records: readonly PersonalisedRecord[] } | null;
 };
 
 const ONLINE_CRYPTOGRAM_REQUIRED = 0x80;
 const SM_SUPPORTED = 0x01;
-/** CVR byte 2: bits 8-7 "second GENERATE AC not requested", bits 6-5 the type (pboc-contactless.md 5.2). */
-const CVR_STATUS: Readonly<Record<CryptogramType, number>> = { AAC: 0x80, TC: 0x90, ARQC: 0xa0 };
-const BALANCE_ID = 0x01;
-const SM4_ALGORITHM = 0x04;
-
 /**
- * Answers GET PROCESSING OPTIONS as a contactless SM card does: one command decides, counts, makes the cryptogram and signs.
+ * Answers GET PROCESSING OPTIONS as a contactless card does: one command decides, counts, makes the cryptogram and signs.
  * The ATC moves before the answer leaves; a debit waits for the last record.
  *
  * @param body the value of template 83
- * @spec pboc-contactless.md 2.4 (PDOL), 2.5 (reply), 2.8 (debit and tear), 4.4 (fDDA 01), 5.2 to 5.4 (IAD, CVN 17, SM4)
+ * @spec pboc-contactless.md 2.4 (PDOL), 2.5 (reply), 2.8 (debit and tear), 4.4 (fDDA 01)
  */
 export function answerProcessingOptions(
   application: PaymentApplication,
@@ -48,26 +38,30 @@ export function answerProcessingOptions(
   body: Uint8Array,
 ): ProcessingOptionsAnswer {
   const { state } = card;
-  const unchanged = (sw: (typeof SW)[keyof typeof SW]) => ({
+  const unchanged = (sw: (typeof SW)[keyof typeof SW]): ProcessingOptionsAnswer => ({
     response: respond(sw),
     state,
     pendingBalanceFen: null,
+    transaction: null,
   });
   const told = readDolData(application.pdol, body);
   if (told === null) return unchanged(SW.wrongLength);
   const amount = bcdNumber(objectOf(told, '9F02'));
   if (amount === null) return unchanged(SW.wrongData);
   // A card without an RSA chain has nothing to offer a terminal without SM algorithms; a worn-out counter ends its life.
-  if (objectOf(told, 'DF69')[0] !== SM_SUPPORTED || state.atc >= ATC_MAX)
-    return unchanged(SW.conditionsNotSatisfied);
+  const chain = objectOf(told, 'DF69')[0] === SM_SUPPORTED ? application.smChain : application.rsaChain;
+  if (chain === null || state.atc >= ATC_MAX) return unchanged(SW.conditionsNotSatisfied);
 
   const type = decideCryptogram(application, state, told, fen(amount));
   const balanceAfter = type === 'TC' ? subtractFen(state.balanceFen, fen(amount)) : state.balanceFen;
   const next: CardState = { ...state, atc: state.atc + 1 };
+  const act = { told, type, atc: next.atc, balanceAfter };
+  const reply = buildReply({ ...card, application, chain }, act);
   return {
-    response: respond(SW.ok, buildReply(application, card, { told, type, atc: next.atc, balanceAfter })),
+    response: respond(SW.ok, reply.body),
     state: next,
     pendingBalanceFen: type === 'TC' ? balanceAfter : null,
+    transaction: { afl: chain.afl, records: reply.records },
   };
 }
 
@@ -96,104 +90,71 @@ function decideCryptogram(
   return amountFen <= state.balanceFen ? 'TC' : 'AAC';
 }
 
+type Act = {
+  readonly told: ReadonlyMap<string, Uint8Array>;
+  readonly type: CryptogramType;
+  readonly atc: number;
+  readonly balanceAfter: Fen;
+};
+
 function buildReply(
-  application: PaymentApplication,
-  card: { readonly seed: string; readonly faults: CardFaults },
-  act: {
-    readonly told: ReadonlyMap<string, Uint8Array>;
-    readonly type: CryptogramType;
-    readonly atc: number;
-    readonly balanceAfter: Fen;
+  card: {
+    readonly application: PaymentApplication;
+    readonly chain: ContactlessChain;
+    readonly seed: string;
+    readonly faults: CardFaults;
   },
-): Uint8Array {
-  const atc = Uint8Array.of(act.atc >> 8, act.atc & 0xff);
-  const iad = issuerApplicationData(application, act.type, atc, act.balanceAfter);
-  // 9F69: fDDA version 01, card random 4, CTQ 2, one byte RFU (pboc-contactless.md 4.4).
-  const cardRandom = sm3(Buffer.from(`${card.seed}|card random|${act.atc}`, 'utf8')).subarray(0, 4);
-  const cardAuthenticationData = Buffer.concat([
-    Uint8Array.of(0x01),
-    cardRandom,
-    application.ctq,
-    Uint8Array.of(0x00),
+  act: Act,
+): { readonly body: Uint8Array; readonly records: readonly PersonalisedRecord[] } {
+  const { application, chain, faults } = card;
+  const atc = atcBytes(act.atc);
+  const iad = makeIssuerApplicationData(chain, { first: act.type, second: null }, atc, act.balanceAfter);
+  const objects = new Map([...act.told, ['9F36', atc], ['82', application.aip]]);
+  const cardAuthenticationData = authenticationData(card.seed, act.atc, application.ctq);
+  const signature: TlvDraft = { tag: '9F4B', value: dynamicSignature(card, act, cardAuthenticationData) };
+  const body = encodeTlvTree([
+    {
+      tag: '77',
+      children: [
+        { tag: '82', value: application.aip },
+        { tag: '94', value: chain.afl },
+        { tag: '9F36', value: atc },
+        { tag: '9F26', value: makeCardCryptogram(chain, objects, iad, faults) },
+        { tag: '9F10', value: iad },
+        { tag: '57', value: application.track2 },
+        { tag: '5F34', value: Buffer.from(application.owner.panSequenceNumber, 'hex') },
+        { tag: '9F6C', value: application.ctq },
+        { tag: '9F69', value: cardAuthenticationData },
+        ...(chain.signatureRecord === null ? [signature] : []),
+      ],
+    },
   ]);
+  const ownRecord =
+    chain.signatureRecord === null ? [] : [{ ...chain.signatureRecord, body: recordTemplate([signature]) }];
+  return { body, records: [...chain.records, ...ownRecord] };
+}
+
+/** 9F69: fDDA version 01, card random 4, CTQ 2, one byte RFU (pboc-contactless.md 4.4). */
+function authenticationData(seed: string, atc: number, ctq: Uint8Array): Uint8Array {
+  const random = sm3(Buffer.from(`${seed}|card random|${atc}`, 'utf8')).subarray(0, 4);
+  return Buffer.concat([Uint8Array.of(0x01), random, ctq, Uint8Array.of(0x00)]);
+}
+
+function dynamicSignature(
+  card: { readonly chain: ContactlessChain; readonly faults: CardFaults },
+  act: Act,
+  cardAuthenticationData: Uint8Array,
+): Uint8Array {
   const terminalData = fddaTerminalData('01', {
     unpredictableNumber: objectOf(act.told, '9F37'),
     amount: objectOf(act.told, '9F02'),
     currency: objectOf(act.told, '5F2A'),
     cardAuthenticationData,
   });
-  const signingKeys =
-    card.faults.forged === true
-      ? sm2KeyPairFromSeed(Buffer.from(`${card.seed}|another key`, 'utf8'))
-      : application.cardKeys;
   // The dynamic number is the ATC, after its length (pboc-contactless.md 4.4).
-  const signedDynamicData = buildDynamicSignature(
-    Buffer.concat([Uint8Array.of(2), atc]),
-    terminalData,
-    (message) => sm2Sign({ ...signingKeys, message }),
-  );
-  return encodeTlvTree([
-    {
-      tag: '77',
-      children: [
-        { tag: '82', value: application.aip },
-        { tag: '94', value: application.afl },
-        { tag: '9F36', value: atc },
-        { tag: '9F26', value: cryptogram(application, act.told, atc, iad) },
-        { tag: '9F10', value: iad },
-        { tag: '57', value: application.track2 },
-        { tag: '5F34', value: Buffer.from(application.owner.panSequenceNumber, 'hex') },
-        { tag: '9F6C', value: application.ctq },
-        { tag: '9F69', value: cardAuthenticationData },
-        { tag: '9F4B', value: signedDynamicData },
-      ],
-    },
-  ]);
-}
-
-/** 9F10 with the balance after this act in its discretionary part and the card's MAC over it. */
-function issuerApplicationData(
-  application: PaymentApplication,
-  type: CryptogramType,
-  atc: Uint8Array,
-  balanceAfter: Fen,
-): Uint8Array {
-  const head = Uint8Array.of(
-    0x07,
-    application.derivationKeyIndex,
-    application.cryptogramVersion,
-    0x03,
-    CVR_STATUS[type],
-    0x00,
-    0x00,
-    SM4_ALGORITHM,
-  );
-  const amounts = bcdFromNumber(balanceAfter, 5);
-  const length = 1 + amounts.length + 4;
-  const macKey = deriveSessionKey('SM4', application.udkMac, atc);
-  const mac = makeDiscretionaryMac('SM4', macKey, atc, {
-    length,
-    id: BALANCE_ID,
-    amounts,
-    mac: new Uint8Array(4),
-  });
-  return Buffer.concat([head, Uint8Array.of(length, BALANCE_ID), amounts, mac]);
-}
-
-function cryptogram(
-  application: PaymentApplication,
-  told: ReadonlyMap<string, Uint8Array>,
-  atc: Uint8Array,
-  iadBytes: Uint8Array,
-): Uint8Array {
-  const iad = parseIad(iadBytes);
-  const version = findCryptogramVersion(application.cryptogramVersion);
-  if (iad === null || version === undefined)
-    throw new RangeError('the card was personalised with an unknown CVN');
-  const objects = new Map([...told, ['9F36', atc], ['82', application.aip]]);
-  const input = buildCryptogramInput(version, objects, iad);
-  if (!input.ok) throw new RangeError(`the PDOL lacks ${input.refusal.field ?? ''}`);
-  return makeCryptogram('SM4', deriveSessionKey('SM4', application.udkAc, atc), input.data, version.padding);
+  const dynamicData = Buffer.concat([Uint8Array.of(2), atcBytes(act.atc)]);
+  const sign = card.faults.forged === true ? card.chain.signByAnotherKey : card.chain.sign;
+  return sign(dynamicData, terminalData);
 }
 
 function objectOf(objects: ReadonlyMap<string, Uint8Array>, tag: string): Uint8Array {

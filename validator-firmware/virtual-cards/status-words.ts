@@ -2,6 +2,7 @@
 export const SW = {
   ok: 0x9000,
   wrongLength: 0x6700,
+  authenticationFailed: 0x6300,
   securityNotSatisfied: 0x6982,
   useAnotherInterface: 0x6984,
   conditionsNotSatisfied: 0x6985,

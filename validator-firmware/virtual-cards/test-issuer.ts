@@ -1,11 +1,13 @@
-import { buildCaKeyTable, type CaKeyTable, loadCaKey } from '@tapgate/sdk/emv/ca-keys';
+import { generateKeyPairSync } from 'node:crypto';
+import { buildCaKeyTable, caKeyChecksum, type CaKeyTable, loadCaKey } from '@tapgate/sdk/emv/ca-keys';
+import { buildRsaIssuerCertificate, type RsaSigner, rsaSignerOf } from '@tapgate/sdk/emv/rsa-personalisation';
 import { bcdFromDigits, compressedFromDigits } from '@tapgate/sdk/emv/bcd';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
 import { buildIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
 import { sm2KeyPairFromSeed, sm2Sign } from '@tapgate/sdk/gm/sm2';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { type IsoDate, isoDate } from '@tapgate/sdk/wire/identifiers';
-import type { CardIssuer } from './card-personalisation.ts';
+import type { CardIssuer, RsaCardIssuer } from './card-chain.ts';
 
 /** A certification authority of ours and one issuer under it, for cards that meet no bank. */
 export type TestIssuer = { readonly issuer: CardIssuer; readonly caKeys: CaKeyTable };
@@ -55,4 +57,50 @@ export function makeTestIssuer(order: {
     },
     caKeys: buildCaKeyTable([caKey.key]),
   };
+}
+
+/** An RSA authority and issuer of ours, and a key pair for one card. Drawn anew each time: RSA keys have no seed here. */
+export type TestRsaIssuer = {
+  readonly issuer: RsaCardIssuer;
+  readonly caKeys: CaKeyTable;
+  readonly cardSigner: RsaSigner;
+};
+
+const RSA_CA_KEY_INDEX = 0x5a;
+
+/** @param order.cardKeyBits 1024 lets 9F4B fit a GPO reply; longer keys put it into a record */
+export function makeTestRsaIssuer(order: {
+  readonly bin: string;
+  readonly cardKeyBits?: number;
+}): TestRsaIssuer {
+  const authority = newRsaSigner(1408);
+  const signer = newRsaSigner(1280);
+  const issuerCertificate = buildRsaIssuerCertificate(
+    {
+      issuerId: compressedFromDigits(order.bin, 4),
+      expiryMmyy: bytesFromHex('1240'),
+      serial: bytesFromHex('000002'),
+      publicKey: signer.publicKey,
+    },
+    authority,
+  );
+  const { modulus, exponent } = authority.publicKey;
+  const stated = { rid: RID, index: RSA_CA_KEY_INDEX, modulus, exponent };
+  const caKey = loadCaKey({ ...stated, expiry: null, checksum: caKeyChecksum(stated) });
+  if (!caKey.ok) throw new RangeError('a key pair of our own is a key pair');
+  return {
+    issuer: {
+      caKeyIndex: RSA_CA_KEY_INDEX,
+      issuerCertificate,
+      signer,
+      imkAc: bytesFromHex('0123456789ABCDEFFEDCBA9876543210'),
+      imkMac: bytesFromHex('FEDCBA98765432100123456789ABCDEF'),
+    },
+    caKeys: buildCaKeyTable([caKey.key]),
+    cardSigner: newRsaSigner(order.cardKeyBits ?? 1024),
+  };
+}
+
+function newRsaSigner(modulusLength: number): RsaSigner {
+  return rsaSignerOf(generateKeyPairSync('rsa', { modulusLength, publicExponent: 3 }).privateKey);
 }

@@ -1,54 +1,60 @@
 import { equalBytes } from '@tapgate/sdk/emv/hex';
-import { parseTlv } from '@tapgate/sdk/emv/ber-tlv';
-import { bytesFromHex } from '@tapgate/sdk/emv/hex';
-import { encodeTlvTree, type TlvDraft } from '@tapgate/sdk/emv/tlv-encoding';
 import type { Fen } from '@tapgate/sdk/wire/money';
-import { type CardFaults, NO_FAULTS } from './card-faults.ts';
-import type { CardPersonalisation, PaymentApplication } from './card-personalisation.ts';
-import type { CardState } from './card-state.ts';
+import { applicationFci, CONTACTLESS_DIRECTORY, contactlessDirectoryFci } from './card-directory.ts';
+import { type CardFaults, NO_FAULTS, spoiledAnswer } from './card-faults.ts';
+import type { CardPersonalisation, PersonalisedRecord } from './card-personalisation.ts';
+import { type CardState, newCardState } from './card-state.ts';
 import { type CommandApdu, parseCommandApdu } from './command-apdu.ts';
-import { answerProcessingOptions, recordsOfAfl } from './payment-answer.ts';
+import { processingOptionsData } from './contact-answer.ts';
+import { beginsWith, ContactCard } from './contact-card.ts';
+import { answerProcessingOptions, type ProcessingOptionsAnswer, recordsOfAfl } from './payment-answer.ts';
 import { answerSocialSecurity, socialSecurityFci } from './social-security-application.ts';
 import { respond, SW } from './status-words.ts';
 
-const PPSE = Buffer.from('2PAY.SYS.DDF01', 'ascii');
+/** Whatever answers commands as a card does. */
+export interface AnsweringCard {
+  readonly faults: CardFaults;
+  powerUp(): void;
+  transmit(command: Uint8Array): Uint8Array | null;
+}
 
 /** What a card forgets when it loses power. */
 type CardSession = {
-  selected: 'nothing' | 'ppse' | 'payment' | 'social_security';
+  selected: 'nothing' | 'directory' | 'payment' | 'social_security';
   socialSecurityFile: number | null;
   /** records still to be read before a debit counts, as sfi/record; null without a transaction under way */
   unread: Set<string> | null;
+  records: readonly PersonalisedRecord[];
   pendingBalanceFen: Fen | null;
   commands: number;
-  gone: boolean;
 };
 
-function newSession(): CardSession {
-  return {
-    selected: 'nothing',
-    socialSecurityFile: null,
-    unread: null,
-    pendingBalanceFen: null,
-    commands: 0,
-    gone: false,
-  };
-}
+const newSession = (records: readonly PersonalisedRecord[]): CardSession => ({
+  selected: 'nothing',
+  socialSecurityFile: null,
+  unread: null,
+  records,
+  pendingBalanceFen: null,
+  commands: 0,
+});
 
 /**
- * A card in process. It answers command APDUs byte for byte as the personalisation says, keeps its state through a loss of
- * power, and shows the faults that are switched on.
+ * A third-generation card in the field, in process. It answers command APDUs byte for byte as the personalisation says, keeps
+ * its state through a loss of power, and shows the faults that are switched on.
  */
-export class VirtualCard {
+export class VirtualCard implements AnsweringCard {
   readonly personalisation: CardPersonalisation;
   faults: CardFaults;
   #state: CardState;
-  #session: CardSession = newSession();
+  #session: CardSession;
+  /** what a recording of a genuine tap would hold */
+  #recorded: ProcessingOptionsAnswer | null = null;
 
   constructor(personalisation: CardPersonalisation, state?: CardState, faults: CardFaults = NO_FAULTS) {
     this.personalisation = personalisation;
-    this.#state = state ?? { atc: 0, balanceFen: personalisation.initialBalanceFen };
+    this.#state = state ?? newCardState(personalisation.initialBalanceFen);
     this.faults = faults;
+    this.#session = newSession(personalisation.payment.smChain.records);
   }
 
   /** What survives without power; restore a card by passing it to the constructor. */
@@ -58,17 +64,23 @@ export class VirtualCard {
 
   /** The card enters the field. A debit whose last record was not read has never been: the balance is the old one. */
   powerUp(): void {
-    this.#session = newSession();
+    this.#session = newSession(this.personalisation.payment.smChain.records);
   }
 
   /** @returns response data and status word; null when the card has left the field */
   transmit(command: Uint8Array): Uint8Array | null {
     const session = this.#session;
     session.commands++;
-    if (session.commands === this.faults.tornAtCommand) session.gone = true;
-    if (session.gone) return null;
+    if (this.faults.tornAtCommand !== undefined && session.commands >= this.faults.tornAtCommand) return null;
     const apdu = parseCommandApdu(command);
-    return apdu === null ? respond(SW.wrongLength) : this.#answer(apdu);
+    const answer = apdu === null ? respond(SW.wrongLength) : this.#answer(apdu);
+    return spoiledAnswer(answer, session.commands, this.faults, this.personalisation.seed);
+  }
+
+  /** The same chip in a contact slot. Both sides move one ATC, so use one of them at a time and hand the state back. */
+  inContactSlot(): ContactCard {
+    const { seed, contact, socialSecurity } = this.personalisation;
+    return new ContactCard({ seed, payment: contact, socialSecurity }, this.#state, this.faults);
   }
 
   #answer(command: CommandApdu): Uint8Array {
@@ -79,25 +91,24 @@ export class VirtualCard {
         return this.#answerSocialSecurity(command);
       case 'payment':
         return this.#answerPayment(command);
-      case 'ppse':
+      case 'directory':
       case 'nothing':
         return respond(command.ins === 0xa4 ? SW.fileNotFound : SW.conditionsNotSatisfied);
     }
   }
 
-  /** A DF name may be given by its beginning (pboc-contactless.md 1.3). */
   #select(name: Uint8Array): Uint8Array {
     const { payment, socialSecurity } = this.personalisation;
     const session = this.#session;
     session.unread = null;
     session.pendingBalanceFen = null;
-    if (equalBytes(name, PPSE)) {
-      session.selected = 'ppse';
-      return respond(SW.ok, ppseFci(payment));
+    if (equalBytes(name, CONTACTLESS_DIRECTORY)) {
+      session.selected = 'directory';
+      return respond(SW.ok, contactlessDirectoryFci([payment]));
     }
     if (beginsWith(payment.dfName, name)) {
       session.selected = 'payment';
-      return respond(SW.ok, paymentFci(payment));
+      return respond(SW.ok, applicationFci(payment, payment.pdol));
     }
     if (beginsWith(socialSecurity.dfName, name)) {
       session.selected = 'social_security';
@@ -124,15 +135,18 @@ export class VirtualCard {
     const session = this.#session;
     if (session.unread !== null) return respond(SW.conditionsNotSatisfied);
     if (command.p1 !== 0 || command.p2 !== 0) return respond(SW.wrongParameters);
-    const parsed = parseTlv(command.data);
-    const [template] = parsed.ok ? parsed.nodes : [];
-    if (template?.tag !== '83') return respond(SW.wrongData);
+    const body = processingOptionsData(command);
+    if (body === null) return respond(SW.wrongData);
     const { payment, seed } = this.personalisation;
-    const card = { state: this.#state, seed, faults: this.faults };
-    const answer = answerProcessingOptions(payment, card, template.value);
-    if (answer.state !== this.#state) {
+    const recorded = this.faults.replaying === true ? this.#recorded : null;
+    const answer =
+      recorded ?? answerProcessingOptions(payment, { state: this.#state, seed, faults: this.faults }, body);
+    if (answer.transaction === null) return answer.response;
+    this.#recorded ??= answer;
+    session.unread = new Set(recordsOfAfl(answer.transaction.afl));
+    session.records = answer.transaction.records;
+    if (recorded === null) {
       this.#state = answer.state;
-      session.unread = new Set(recordsOfAfl(payment.afl));
       session.pendingBalanceFen = answer.pendingBalanceFen;
     }
     return answer.response;
@@ -142,9 +156,7 @@ export class VirtualCard {
     const session = this.#session;
     if ((command.p2 & 0x07) !== 0x04) return respond(SW.wrongParameters);
     const sfi = command.p2 >> 3;
-    const found = this.personalisation.payment.records.find(
-      (record) => record.sfi === sfi && record.recordNumber === command.p1,
-    );
+    const found = session.records.find((record) => record.sfi === sfi && record.recordNumber === command.p1);
     if (found === undefined) return respond(SW.recordNotFound);
     session.unread?.delete(`${sfi}/${command.p1}`);
     if (session.unread?.size === 0 && session.pendingBalanceFen !== null) {
@@ -155,42 +167,7 @@ export class VirtualCard {
   }
 }
 
-function beginsWith(dfName: Uint8Array, name: Uint8Array): boolean {
-  return (
-    name.length >= 5 && name.length <= dfName.length && equalBytes(dfName.subarray(0, name.length), name)
-  );
-}
-
-function ppseFci(payment: PaymentApplication): Uint8Array {
-  const entry: TlvDraft = {
-    tag: '61',
-    children: [
-      { tag: '4F', value: payment.dfName },
-      { tag: '50', value: Buffer.from(payment.label, 'ascii') },
-      { tag: '87', value: Uint8Array.of(payment.priority) },
-    ],
-  };
-  return fci(PPSE, [{ tag: 'BF0C', children: [entry] }]);
-}
-
-function paymentFci(payment: PaymentApplication): Uint8Array {
-  return fci(payment.dfName, [
-    { tag: '50', value: Buffer.from(payment.label, 'ascii') },
-    { tag: '87', value: Uint8Array.of(payment.priority) },
-    { tag: '9F38', value: payment.pdol },
-    { tag: '5F2D', value: Buffer.from('zh', 'ascii') },
-    { tag: 'BF0C', children: [{ tag: '9F4D', value: bytesFromHex('0B0A') }] },
-  ]);
-}
-
-function fci(dfName: Uint8Array, proprietary: readonly TlvDraft[]): Uint8Array {
-  return encodeTlvTree([
-    {
-      tag: '6F',
-      children: [
-        { tag: '84', value: dfName },
-        { tag: 'A5', children: proprietary },
-      ],
-    },
-  ]);
+/** A copy of everything a card is, its keys included: two cards that will use the same ATC. */
+export function cloneCard(card: VirtualCard): VirtualCard {
+  return new VirtualCard(card.personalisation, card.state, card.faults);
 }
