@@ -5,13 +5,16 @@ import { createApp } from './app.ts';
 import { loadCalendar } from './calendar/load-calendar.ts';
 import { loadClearingProfiles } from './clearing/load-clearing-profiles.ts';
 import { loadRuleBook } from './fares/load-rule-sets.ts';
+import { fundersOf } from './fares/rule-book.ts';
 import { startSettling, type SettlingDependencies } from './jobs/settle-taps.ts';
 import { operatorToken } from './keys/demo-credentials.ts';
 import { KeystoreProvider } from './keys/keystore-provider.ts';
 import type { Keystore } from './keys/keystore.ts';
+import { accountsFor } from './ledger/chart-of-accounts.ts';
 import { referenceRowsOf, type DemoData } from './operators/demo-reference.ts';
 import { StartFault, systemErrorCode } from './start-fault.ts';
 import { openDatabase, type Database } from './store/connection.ts';
+import { openAccounts } from './store/ledger-postings.ts';
 import { migrateDatabase } from './store/migrate.ts';
 import { replaceOperatorToken } from './store/operator-tokens.ts';
 import { ensurePartitions } from './store/partitions.ts';
@@ -71,6 +74,14 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     label: 'keystore',
     createdAt: new Date(),
   });
+  await openAccounts(
+    database.hot,
+    accountsFor({
+      bankIds: data.banks.map((bank) => bank.bankId),
+      operatorIds: data.operators.map((operator) => operator.operatorId),
+      funders: fundersOf(ruleBook, new Set(data.operators.map((operator) => operator.jurisdiction))),
+    }),
+  );
   const reference = await loadReferenceData(database);
   const keys = new KeystoreProvider(keystore);
   const gateway = createApp({

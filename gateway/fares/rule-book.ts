@@ -159,3 +159,9 @@ function findGaps(
     });
   }
 }
+
+/** Everybody who pays shortfalls under any rule set of these jurisdictions, by name. */
+export function fundersOf(ruleBook: RuleBook, jurisdictions: ReadonlySet<string>): readonly string[] {
+  const sets = [...ruleBook.byRef.values()].filter((set) => jurisdictions.has(set.source.jurisdiction));
+  return [...new Set(sets.flatMap((set) => set.source.funders.map((funder) => funder.id)))].sort();
+}
