@@ -13,10 +13,10 @@ import { DES_BLOCK_BYTES, retailMac, tripleDesEncrypt } from './triple-des.ts';
 
 export const CRYPTOGRAM_BYTES = 8;
 
-/** 80: pboc-contactless.md 5.4. zeros: Visa's version 10, here because a generic library meets it. */
+/** 80: PBOC, pboc-contactless.md 5.4. zeros: seen in other schemes only. */
 export type CryptogramPadding = '80' | 'zeros';
 
-/** One object of a cryptogram's input: a tag, or the CVR or one byte of the IAD. */
+/** One object of a cryptogram's input: a tag, or a part of the IAD. */
 export type CryptogramField = {
   readonly from: 'object' | 'cvr' | 'iad byte 5';
   readonly tag: string;
@@ -34,7 +34,8 @@ export type CryptogramVersion = {
 const object = (tag: string, bytes: number): CryptogramField => ({ from: 'object', tag, bytes });
 const CVR: CryptogramField = { from: 'cvr', tag: '9F10', bytes: 4 };
 
-const FULL_INPUT: readonly CryptogramField[] = [
+/** The input of version 01, 37 bytes. */
+export const FULL_CRYPTOGRAM_INPUT: readonly CryptogramField[] = [
   object('9F02', 6),
   object('9F03', 6),
   object('9F1A', 2),
@@ -50,10 +51,10 @@ const FULL_INPUT: readonly CryptogramField[] = [
 
 /**
  * Cryptogram versions as data, pboc-contactless.md 5.3. Version 17 is written 11 (hex) in one source and 17 in another: both
- * codes mean one profile until a card settles it [unsure]. Version 10 is Visa's and differs by its padding.
+ * codes mean one profile until a card settles it [unsure].
  */
 export const CRYPTOGRAM_VERSIONS: readonly CryptogramVersion[] = [
-  { name: 'CVN 01', codes: [0x01], fields: FULL_INPUT, padding: '80' },
+  { name: 'CVN 01', codes: [0x01], fields: FULL_CRYPTOGRAM_INPUT, padding: '80' },
   {
     name: 'CVN 17',
     codes: [0x11, 0x17],
@@ -65,7 +66,6 @@ export const CRYPTOGRAM_VERSIONS: readonly CryptogramVersion[] = [
     ],
     padding: '80',
   },
-  { name: 'CVN 10', codes: [0x0a], fields: FULL_INPUT, padding: 'zeros' },
 ];
 
 export function findCryptogramVersion(code: number): CryptogramVersion | undefined {

@@ -15,8 +15,6 @@ export const SM4_KNOWN_ANSWER = {
   keyHex: '0123456789ABCDEFFEDCBA9876543210',
   plaintextHex: '0123456789ABCDEFFEDCBA9876543210',
   ciphertextHex: '681EDF34D206965E86B3E94F536E4246',
-  /** annex A.2: the same block encrypted 1,000,000 times */
-  millionfoldHex: '595298C7C6FD271F0402F804C33D3F66',
 } as const;
 
 export const SM2_KNOWN_ANSWER = {

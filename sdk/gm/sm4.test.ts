@@ -24,14 +24,6 @@ test('SM4 reproduces example 1 of GB/T 32907-2016 in both directions', () => {
   );
 });
 
-test('SM4 reproduces example 2: the block encrypted a million times', () => {
-  // One cipher object: a million set-ups would take half a minute and prove no more.
-  const cipher = createCipheriv('sm4-ecb', key, null).setAutoPadding(false);
-  let state: Uint8Array = block;
-  for (let round = 0; round < 1_000_000; round++) state = cipher.update(state);
-  assert.equal(hex(state), SM4_KNOWN_ANSWER.millionfoldHex);
-});
-
 test('short and long inputs, which go to different implementations, chain the same way as OpenSSL', () => {
   const iv = bytesFromHex('000102030405060708090A0B0C0D0E0F');
   for (const blocks of [1, 2, 6, 7, 20]) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Judgement } from './vector-case.ts';
+import { isObject, type Judgement } from './vector-case.ts';
 
 /** Prose and flags of a case, which are not results. */
 const NOT_COMPARED: ReadonlySet<string> = new Set(['reason', 'note', 'icc_hash_checkable']);
@@ -11,18 +11,34 @@ export type CaseResult =
   | { readonly kind: 'unsupported'; readonly why: string };
 
 /**
- * Compares every expected key with what was computed. A key that the format does not compute, and a case that expects nothing,
- * are unsupported: a case passes only when all that it says was checked.
+ * Compares every expected key with what was computed. Of an object of fields those are compared that the case names. A key or
+ * field that the format does not compute, and a case that expects nothing, are unsupported: a case passes only when all that it
+ * says was checked.
  */
 export function compareCase(judgement: Judgement): CaseResult {
   if (judgement.kind === 'unsupported') return judgement;
-  const keys = Object.keys(judgement.expected).filter((key) => !NOT_COMPARED.has(key));
-  const unknown = keys.filter((key) => !judgement.values.has(key));
+  const { expected, values } = judgement;
+  const pairs = Object.keys(expected)
+    .filter((key) => !NOT_COMPARED.has(key))
+    .flatMap((key) => pairsOf(key, expected[key], values.has(key), values.get(key)));
+  const unknown = pairs.filter((pair) => !pair.known).map((pair) => pair.key);
   if (unknown.length > 0)
     return { kind: 'unsupported', why: `expected ${unknown.join(', ')} is not computed` };
-  if (keys.length === 0) return { kind: 'unsupported', why: 'nothing is expected' };
-  const misses = keys
-    .map((key) => ({ key, expected: judgement.expected[key], actual: judgement.values.get(key) }))
-    .filter(({ expected, actual }) => !isDeepStrictEqual(expected, actual));
+  if (pairs.length === 0) return { kind: 'unsupported', why: 'nothing is expected' };
+  const misses = pairs
+    .filter((pair) => !isDeepStrictEqual(pair.expected, pair.actual))
+    .map(({ key, expected, actual }) => ({ key, expected, actual }));
   return misses.length === 0 ? { kind: 'passed' } : { kind: 'failed', misses };
+}
+
+type Pair = Miss & { readonly known: boolean };
+
+function pairsOf(key: string, expected: unknown, known: boolean, actual: unknown): Pair[] {
+  if (!isObject(expected) || !isObject(actual)) return [{ key, expected, actual, known }];
+  return Object.keys(expected).map((field) => ({
+    key: `${key}.${field}`,
+    expected: expected[field],
+    actual: actual[field],
+    known: field in actual,
+  }));
 }

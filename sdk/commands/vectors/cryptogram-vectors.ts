@@ -11,6 +11,7 @@ import {
   buildCryptogramInput,
   cardMac,
   findCryptogramVersion,
+  FULL_CRYPTOGRAM_INPUT,
   makeArpc,
   makeCryptogram,
   padCryptogramInput,
@@ -36,6 +37,11 @@ import {
 /** PBOC-3DES, PBOC-SM4, EMV-3DES, EMV-SM4, and the first two with -IAD-MAC. */
 const ALGORITHM = /^(PBOC|EMV)-(3DES|SM4)(-IAD-MAC)?$/;
 const ASSEMBLY = 'cryptogram-input-assembly';
+
+/** Visa's version 10 has the input of PBOC's 01 and pads with zeros (pboc-contactless.md 5.4): no part of the product. */
+const OTHER_SCHEMES: readonly CryptogramVersion[] = [
+  { name: 'Visa CVN 10', codes: [0x0a], fields: FULL_CRYPTOGRAM_INPUT, padding: 'zeros' },
+];
 
 export const cryptogramVectors: VectorFormat = {
   name: 'application cryptogram',
@@ -154,7 +160,7 @@ function layoutBytes(version: CryptogramVersion | undefined): number {
  */
 function judgeAssembly(vector: VectorCase): Judgement {
   const iad = parseIad(hexAt(vector, 'iad'));
-  const version = iad && findCryptogramVersion(iad.cryptogramVersion);
+  const version = iad && versionOf(iad.cryptogramVersion);
   if (!iad || !version) return unsupported('cryptogram version of the IAD is not known');
   const expected = objectAt(vector, 'expected');
   const fields = vector['fields'];
@@ -167,6 +173,10 @@ function judgeAssembly(vector: VectorCase): Judgement {
     data: hex(input.data),
     padded: hex(padCryptogramInput(input.data, iad.algorithm ?? '3DES', version.padding)),
   });
+}
+
+function versionOf(code: number): CryptogramVersion | undefined {
+  return findCryptogramVersion(code) ?? OTHER_SCHEMES.find((version) => version.codes.includes(code));
 }
 
 function objectsByPlace(

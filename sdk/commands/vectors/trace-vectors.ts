@@ -41,7 +41,7 @@ export const traceVectors: VectorFormat = {
         ['sw', response.length >= 2 ? hex(response.subarray(-2)) : undefined],
         ['tree', body.ok ? vectorTree(body.nodes) : undefined],
       ] as const) {
-        if (step[key] === undefined) continue;
+        if (step[key] === undefined || step[key] === null) continue;
         expected[`steps[${index}].${key}`] = step[key];
         values.set(`steps[${index}].${key}`, value);
       }
