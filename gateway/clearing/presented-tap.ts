@@ -2,6 +2,7 @@ import { readCardObjects } from '@tapgate/sdk/tap-record/card-exchange';
 import { parseTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { parseTlv } from '@tapgate/sdk/emv/ber-tlv';
 import { hex } from '@tapgate/sdk/emv/hex';
+import { firstCryptogramType, parseIad, type CryptogramType } from '@tapgate/sdk/emv/iad';
 import type { PresentedTap, Withheld } from './clearing-batch.ts';
 
 const CARD_TAGS = ['9F26', '9F27', '9F10', '9F36', '82', '9F09'] as const;
@@ -47,6 +48,10 @@ export function readPresentedTap(recordBytes: Uint8Array): PresentedTap | Withhe
   for (const node of terminal.nodes) {
     if ((TERMINAL_TAGS as readonly string[]).includes(node.tag)) objects.set(node.tag, hex(node.value));
   }
+  if (!objects.has('9F27')) {
+    const cid = derivedCid(card.objects.get('9F10'));
+    if (cid !== null) objects.set('9F27', cid);
+  }
   const pan = panDigits(card.objects.get('5A'), card.objects.get('57'));
   if (pan === null || ['9F26', '9F36', '9F37', '9F02'].some((tag) => !objects.has(tag))) {
     return { withheld: 'evidence_missing' };
@@ -63,6 +68,18 @@ export function readPresentedTap(recordBytes: Uint8Array): PresentedTap | Withhe
     dfName: hex(record.dfName),
     objects,
   };
+}
+
+const CID_OF_TYPE: Readonly<Record<CryptogramType, string>> = { AAC: '00', TC: '40', ARQC: '80' };
+
+/**
+ * A contactless card usually returns no 9F27; its type of cryptogram stands in the card verification results then
+ * (pboc-contactless.md 2.5), and a bank's layout asks for the CID that this stands for.
+ */
+function derivedCid(iad: Uint8Array | undefined): string | null {
+  const parsed = iad === undefined ? null : parseIad(iad);
+  const type = parsed === null ? null : firstCryptogramType(parsed.cvr);
+  return type === null ? null : CID_OF_TYPE[type];
 }
 
 /** PAN of 5A (padded with F), or of track 2 up to its separator D. */
