@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { makeDataDir } from './data-dir.ts';
 import { FaultLog } from './fault-log.ts';
 import { startDatabase, type RunningDatabase } from './database/database.ts';
 import { listen, openGatewayDatabase, startGateway, type RunningGateway } from './gateway.ts';
@@ -31,6 +32,7 @@ async function start(): Promise<void> {
   const settings = readSettings(process.env);
   // Known before anything is started, and known again when it counts.
   await refuseTakenAddress(settings);
+  makeDataDir(settings.dataDir);
   const server = await startDatabase(settings, (line) => {
     say(`database  ${line}`);
   });

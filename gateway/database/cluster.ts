@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
-  accessSync,
   closeSync,
-  constants,
   existsSync,
   fchownSync,
   lchownSync,
@@ -11,7 +9,6 @@ import {
   openSync,
   readFileSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -19,13 +16,13 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import { makeDataDir } from '../data-dir.ts';
 import { createDurably, syncFolder } from '../durable-file.ts';
 import { StartFault, systemErrorCode } from '../start-fault.ts';
 import {
   accountOf,
   asAccount,
   chooseServerAccount,
-  isRoot,
   SERVER_ENVIRONMENT,
   type ServerAccount,
 } from './server-account.ts';
@@ -99,22 +96,6 @@ export function removeCluster(cluster: Cluster): void {
 }
 
 type Prepared = Pick<Cluster, 'home' | 'account' | 'binaries'>;
-
-/** @throws StartFault data_dir_unusable; the folder's canonical path otherwise */
-function makeDataDir(dataDir: string): string {
-  try {
-    // Root's server runs as another user, who has to walk through this folder; each file in it is closed by itself.
-    mkdirSync(dataDir, { recursive: true, mode: isRoot() ? 0o711 : 0o700 });
-    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    return realpathSync(dataDir);
-  } catch (error) {
-    const code = systemErrorCode(error) ?? 'unknown';
-    throw new StartFault(
-      'data_dir_unusable',
-      `cannot use ${dataDir} (${code}): choose another folder with DATA_DIR`,
-    );
-  }
-}
 
 function prepare(dataDir: string): Prepared & { readonly record: HomeRecord } {
   const packaged = packagedBinaries();
