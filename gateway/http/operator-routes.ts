@@ -75,7 +75,7 @@ function presentedLinesOf(
   parts: PresentedLinesParts,
 ): Promise<readonly PresentedLine[]> {
   const rail = RAILS.find((known) => known === journey?.rail);
-  if (journey === null || journey.settledNo === null || rail === undefined) return Promise.resolve([]);
+  if (journey === null || rail === undefined) return Promise.resolve([]);
   const { settledNo } = journey;
   return presentedLines(parts, { ...journey, rail, settledNo, serviceDate: isoDate(journey.serviceDate) });
 }

@@ -27,6 +27,8 @@ export type DatabaseSettings = {
   /** connections of the hot path: one fills while another waits for its fsync */
   readonly hotConnections?: number;
   readonly ormConnections?: number;
+  /** what the server says beside its answers; nobody listens otherwise */
+  readonly onNotice?: (text: string) => void;
 };
 
 /** A request must learn within a few seconds that the database is gone, so that the terminal keeps its record. */
@@ -37,12 +39,13 @@ const RECONNECT_DELAY_S = 0.25;
  * The hot path reads by key only. A plan chosen while a table was nearly empty must not survive its growth, and planning
  * a statement anew for each batch costs more than running it: so plans are generic and never scan a table.
  */
-const HOT_PLANNER = { plan_cache_mode: 'force_generic_plan', enable_seqscan: false, jit: false };
+// As texts: postgres.js leaves out a parameter that is false.
+const HOT_PLANNER = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', jit: 'off' };
 
 /** Opens the pools and runs a first query on each. @throws StoreFault when there is no database at the address */
 export async function openDatabase(databaseUrl: string, settings: DatabaseSettings = {}): Promise<Database> {
   const shared = {
-    onnotice: () => undefined,
+    onnotice: (notice: postgres.Notice) => settings.onNotice?.(notice['message'] ?? ''),
     connect_timeout: CONNECT_TIMEOUT_S,
     backoff: () => RECONNECT_DELAY_S,
   };
