@@ -26,6 +26,8 @@ export const calendarFileSchema = z.strictObject({
   version: z.int().positive(),
   name: z.strictObject({ zh: z.string().min(1), en: z.string().min(1) }),
   source: z.string().min(1),
+  /** where its days begin and end */
+  zone: z.string().min(1),
   years: z
     .array(
       z.strictObject({

@@ -96,7 +96,12 @@ function vocabularyOf(set: CompiledRuleSet): Vocabulary {
   return {
     edges: edges.length > 0 ? edges : [12 * 3_600_000],
     mediums: [null, 'cash', 'transport_card', ...rules.flatMap((r) => r.mediums ?? [])],
-    lines: ['ordinary', 'ordinary', 'ordinary', ...rules.flatMap((r) => r.lines ?? [])],
+    lines: [
+      'ordinary',
+      'ordinary',
+      'ordinary',
+      ...rules.flatMap((r) => [...(r.lines ?? []), ...(r.except_lines ?? [])]),
+    ],
     lineKinds: [null, 'distance', 'flat'],
     residences: [null, 'elsewhere', ...eligibilities.flatMap((e) => e.residence ?? [])],
     schools: [null, 'elsewhere', ...eligibilities.flatMap((e) => e.school ?? [])],
@@ -118,7 +123,12 @@ function randomInstant(
     set.toMs === Number.POSITIVE_INFINITY ? calendar.lastDay : wallTime(set.clock, set.toMs - 1).day,
     calendar.lastDay,
   );
-  const day = addDays(first as CivilDay, Math.floor(random() * (last - first + 1)));
+  // One ride in fifty lies beyond the calendar, where a day type is unknown.
+  const beyond =
+    set.toMs === Number.POSITIVE_INFINITY && random() < 0.02
+      ? calendar.lastDay + 1 + Math.floor(random() * 60)
+      : null;
+  const day = (beyond ?? addDays(first as CivilDay, Math.floor(random() * (last - first + 1)))) as CivilDay;
   const msOfDay =
     random() < 0.5 ? pick(edges) + pick([-1000, -1, 0, 1, 1000]) : Math.floor(random() * 86_400) * 1000;
   return instantOf(set.clock, day, Math.min(86_399_999, Math.max(0, msOfDay)));
