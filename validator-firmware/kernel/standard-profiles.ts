@@ -49,6 +49,7 @@ export const ODA_PROFILE: TerminalProfile = {
   ttq: '21000080',
   smSupported: true,
   acceptsWithoutLastRecord: false,
+  cardVerification: 'waived',
   terminalObjects: { ...TERMINAL_OBJECTS, '9F35': '25' },
 };
 
@@ -74,5 +75,6 @@ export const OFFLINE_PURCHASE_PROFILE: TerminalProfile = {
   ttq: '28000080',
   smSupported: true,
   acceptsWithoutLastRecord: false,
+  cardVerification: 'honoured',
   terminalObjects: { ...TERMINAL_OBJECTS, '9F35': '26' },
 };

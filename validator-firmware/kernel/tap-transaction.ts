@@ -90,7 +90,7 @@ export function* tapTransaction(
     run.note('outcome', typeRefusal.code);
     return run.end({ kind: 'declined', refusal: typeRefusal });
   }
-  const restriction = findRestriction(decision);
+  const restriction = findRestriction(decision, profile.cardVerification);
   run.note('restrictions', restriction?.code ?? 'none');
   if (restriction !== null) return run.end(endOfRestriction(profile, decision, restriction));
 

@@ -43,6 +43,11 @@ export type TerminalProfile = {
   readonly smSupported: boolean;
   /** whether a tap counts whose last record was lost, when nothing in it is needed for the proof (2.8 [unsure]) */
   readonly acceptsWithoutLastRecord: boolean;
+  /**
+   * what a card's wish for a PIN or a signature (CTQ) means where the terminal has neither: `honoured` refuses the card,
+   * `waived` lets it pass, as schemes do for fares [unsure]
+   */
+  readonly cardVerification: 'honoured' | 'waived';
   /** further objects by tag: 9F1A, 5F2A, 9C, and those that only clearing needs (9F33, 9F35, 9F34, 9F09) */
   readonly terminalObjects: Readonly<Record<string, string>>;
 };
