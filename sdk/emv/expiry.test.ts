@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { isIsoDate } from '../wire/identifiers.ts';
+import { bcdFromDigits } from './bcd.ts';
 import { lastDayOfMonthMmyy, lastDayOfMonthYymm, parseCardDate } from './expiry.ts';
 import { bytesFromHex } from './hex.ts';
 
@@ -27,4 +29,17 @@ test('a month or day that does not exist is no date', () => {
   }
   assert.equal(parseCardDate(bytesFromHex('240229')), '2024-02-29');
   assert.equal(lastDayOfMonthYymm('30'), null);
+});
+
+test('every six digits are a date exactly when the calendar has it', () => {
+  for (let month = 0; month <= 13; month++) {
+    for (let day = 0; day <= 32; day++) {
+      for (const year of [0, 23, 24, 49, 50, 96, 99]) {
+        const [yy, mm, dd] = [year, month, day].map((part) => String(part).padStart(2, '0'));
+        const text = `${year < 50 ? '20' : '19'}${yy ?? ''}-${mm ?? ''}-${dd ?? ''}`;
+        const parsed = parseCardDate(bcdFromDigits(`${yy ?? ''}${mm ?? ''}${dd ?? ''}`, 3));
+        assert.equal(parsed, isIsoDate(text) ? text : null);
+      }
+    }
+  }
 });

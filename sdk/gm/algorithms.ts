@@ -16,6 +16,8 @@ export interface Sm4Provider {
   /** No padding: `data` is a multiple of 16 bytes. */
   ecb(direction: 'encrypt' | 'decrypt', key: Uint8Array, data: Uint8Array): Uint8Array;
   cbc(direction: 'encrypt' | 'decrypt', key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
+  /** Counter mode, both directions: `iv` is the first counter block, any length of data. */
+  ctr(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array;
 }
 
 /** A public key in the form that one provider verifies with; made once, used for many verifications. */

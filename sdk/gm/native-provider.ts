@@ -51,6 +51,7 @@ export const nativeProviders: GmProviders = {
       cipher.setAutoPadding(false);
       return cipher.update(data);
     },
+    ctr: (key, iv, data) => createCipheriv('sm4-ctr', key, iv).update(data),
   },
   sm2: {
     name: 'node:crypto',

@@ -18,7 +18,7 @@ const withoutSm: GmProviders = {
     publicKeyOf: unavailable,
   },
   sm3: { name: 'node:crypto', digest: unavailable },
-  sm4: { name: 'node:crypto', ecb: unavailable, cbc: unavailable },
+  sm4: { name: 'node:crypto', ecb: unavailable, cbc: unavailable, ctr: unavailable },
 };
 
 test('both implementations reproduce the published examples', () => {

@@ -38,7 +38,8 @@ export function selfTestSm4(provider: Sm4Provider): SelfTestResult {
       same(provider.ecb('encrypt', key, plaintext), ciphertextHex) &&
       same(provider.ecb('decrypt', key, ciphertext), plaintextHex) &&
       same(provider.cbc('encrypt', key, zeroIv, plaintext), ciphertextHex) &&
-      same(provider.cbc('decrypt', key, plaintext, ciphertext), '00'.repeat(16)),
+      same(provider.cbc('decrypt', key, plaintext, ciphertext), '00'.repeat(16)) &&
+      same(provider.ctr(key, plaintext, zeroIv), ciphertextHex),
   );
 }
 

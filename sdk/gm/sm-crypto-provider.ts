@@ -54,6 +54,7 @@ export const smCryptoProviders: GmProviders = {
       Uint8Array.from(
         smCrypto.sm4[direction](data, key, { padding: 'none', output: 'array', mode: 'cbc', iv }),
       ),
+    ctr: counterMode,
   },
   sm2: {
     name: 'sm-crypto',
@@ -73,6 +74,26 @@ export const smCryptoProviders: GmProviders = {
     publicKeyOf: (privateKey) => bytesOf(smCrypto.sm2.getPublicKeyFromPrivateKey(hexOf(privateKey)).slice(2)),
   },
 };
+
+/** The library has no counter mode: the counter blocks are encrypted as one ECB input. */
+function counterMode(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
+  const counters = new Uint8Array(Math.ceil(data.length / 16) * 16);
+  const counter = Uint8Array.from(iv);
+  for (let at = 0; at < counters.length; at += 16) {
+    counters.set(counter, at);
+    countUp(counter);
+  }
+  const stream = smCrypto.sm4.encrypt(counters, key, { padding: 'none', output: 'array' });
+  return data.map((byte, index) => byte ^ (stream[index] ?? 0));
+}
+
+function countUp(counter: Uint8Array): void {
+  for (let index = counter.length - 1; index >= 0; index--) {
+    const next = ((counter[index] ?? 0) + 1) & 0xff;
+    counter[index] = next;
+    if (next !== 0) return;
+  }
+}
 
 function verifySm2Digest(publicKeyHex: string, digest: Uint8Array, rs: Uint8Array): boolean {
   return smCrypto.sm2.doVerifySignature(digest, hexOf(rs), publicKeyHex, { hash: false, der: false });

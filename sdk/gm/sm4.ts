@@ -29,31 +29,14 @@ export function sm4CbcDecrypt(key: Uint8Array, iv: Uint8Array, data: Uint8Array)
 
 /**
  * SM4 in counter mode: the initial vector is the first counter block, counted up as one 128-bit big-endian number. Encryption
- * and decryption are the same; any length is taken. Built on ECB, so that it needs nothing more of a provider.
+ * and decryption are the same; any length is taken.
  *
  * @throws RangeError for a key or initial vector that is not 16 bytes
  */
 export function sm4Ctr(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
+  requireBlock('key', key);
   requireBlock('initial vector', iv);
-  const blocks = Math.ceil(data.length / SM4_BLOCK_BYTES);
-  const counters = new Uint8Array(blocks * SM4_BLOCK_BYTES);
-  const counter = Uint8Array.from(iv);
-  for (let block = 0; block < blocks; block++) {
-    counters.set(counter, block * SM4_BLOCK_BYTES);
-    countUp(counter);
-  }
-  const stream = sm4EcbEncrypt(key, counters);
-  const output = new Uint8Array(data.length);
-  for (let index = 0; index < data.length; index++) output[index] = (data[index] ?? 0) ^ (stream[index] ?? 0);
-  return output;
-}
-
-function countUp(counter: Uint8Array): void {
-  for (let index = counter.length - 1; index >= 0; index--) {
-    const next = ((counter[index] ?? 0) + 1) & 0xff;
-    counter[index] = next;
-    if (next !== 0) return;
-  }
+  return (data.length <= SM4_SHORT_BYTES_MAX ? gm.sm4Short : gm.sm4Long).ctr(key, iv, data);
 }
 
 /**
