@@ -46,6 +46,8 @@ const FORMS: Readonly<Record<Exclude<Fill, 'g'>, readonly [RegExp, InspectionCod
   a: [/^[\x20-\x7e]*$/, 'encoding_invalid'],
 };
 
+const BEGINNING_OF_RECORD = /^\d{3}[0-9A-Fa-f ]{4}(?=[\d ]{19})\d{12,19} {0,7}\d{12}\d{3}\d{8}$/;
+
 /** ISO 4217 number of the currencies that were seen in such files. */
 const CURRENCY_OF_NUMBER: Readonly<Record<string, string>> = {
   '156': 'CNY',
@@ -82,7 +84,7 @@ export class Tc526Reader implements FormatReader {
   }
 
   get stopped(): boolean {
-    return false;
+    return this.#findings.hopeless;
   }
 
   push(bytes: Uint8Array): void {
@@ -104,6 +106,7 @@ export class Tc526Reader implements FormatReader {
 
   end(): Inspection {
     const findings = this.#findings;
+    if (this.stopped) return this.#inspection();
     if (this.#header === null || this.#buffer.length !== TRAILER) {
       findings.add('truncated', { byteOffset: this.#offset + this.#buffer.length });
     } else {
@@ -111,6 +114,11 @@ export class Tc526Reader implements FormatReader {
     }
     const emptyIsAgreed = this.#expected?.emptyFile === 'file';
     if (this.#records === 0 && !emptyIsAgreed) findings.add('no_records');
+    return this.#inspection();
+  }
+
+  #inspection(): Inspection {
+    const findings = this.#findings;
     const schemaValid = !findings.schemaBroken;
     return {
       format: 'cup-tc-526',
@@ -181,6 +189,8 @@ export class Tc526Reader implements FormatReader {
   #judgeEnds(header: string, trailer: string): void {
     const trailerAt = { byteOffset: this.#offset };
     const expected = this.#expected;
+    // Whatever a partner's trailer holds, it is not the beginning of a record: there the file was cut off.
+    if (BEGINNING_OF_RECORD.test(trailer)) this.#findings.add('truncated', trailerAt);
     if (expected !== null) {
       const fields = readTemplate(expected.tc526.header, header);
       if (fields === null) this.#findings.add('header_not_of_profile', { byteOffset: 0 });
@@ -194,7 +204,7 @@ export class Tc526Reader implements FormatReader {
     const template = expected?.tc526.trailer ?? OWN_TRAILER;
     const totals = readTemplate(template, trailer);
     if (totals === null) {
-      if (expected !== null || trailer.startsWith('TGTC526T')) {
+      if (expected !== null || trailer.startsWith('TGTC526T') || header.startsWith('TGTC526H')) {
         this.#findings.add('header_not_of_profile', trailerAt);
       }
       return;

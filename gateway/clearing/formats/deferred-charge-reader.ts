@@ -12,7 +12,7 @@ import { isDate, isDigits, isFen, isHex, isInstant } from '../inspect/value-form
 
 /** Reads and judges `deferred-charge`, edition 1, after deferred-charge.md; shares no code with the writer. */
 const LINE_BYTES_MAX = 4_096;
-const FIELDS_OF = { H: 8, C: 10, T: 23, Z: 4 } as const;
+const FIELDS_OF = { H: 8, C: 10, T: 22, Z: 4 } as const;
 
 /** What one charge says, for a caller that wants more than the verdict. */
 export type ReadCharge = {
@@ -60,7 +60,7 @@ export class DeferredChargeReader implements FormatReader {
   }
 
   get stopped(): boolean {
-    return this.#lines.tooLong;
+    return this.#lines.tooLong || this.#findings.hopeless;
   }
 
   push(bytes: Uint8Array): void {

@@ -24,7 +24,7 @@ export class SubsidyClaimReader implements FormatReader {
   }
 
   get stopped(): boolean {
-    return this.#lines.tooLong;
+    return this.#lines.tooLong || this.#findings.hopeless;
   }
 
   push(bytes: Uint8Array): void {

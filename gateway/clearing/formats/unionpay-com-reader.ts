@@ -36,7 +36,8 @@ const FORMS: Readonly<Record<Fill, RegExp>> = {
 export class UnionpayComReader implements FormatReader {
   readonly #findings = new Findings();
   readonly #expected: ExpectedParty | null;
-  readonly #gbk = new TextDecoder('gbk', { fatal: true });
+  // GB18030 holds all of GBK, and its decoder is the stricter one.
+  readonly #gbk = new TextDecoder('gb18030', { fatal: true });
   readonly #keys = new Set<string>();
   readonly #lines: LineSplitter;
   #records = 0;
@@ -51,7 +52,7 @@ export class UnionpayComReader implements FormatReader {
   }
 
   get stopped(): boolean {
-    return this.#lines.tooLong;
+    return this.#lines.tooLong || this.#findings.hopeless;
   }
 
   push(bytes: Uint8Array): void {

@@ -123,24 +123,30 @@ export type InspectionCode = keyof typeof INSPECTION_CODES;
 
 /** One broken program writes the same mistake a million times. */
 export const ERRORS_MAX = 100;
+const HOPELESS_ERRORS = 10_000;
 
 /** Collects errors and derives the two verdicts from what they are about. */
 export class Findings {
   readonly #errors: InspectionError[] = [];
   #omitted = false;
-  #schemaBroken = false;
+  #schemaErrors = 0;
   #businessBroken = false;
 
   add(code: InspectionCode, place: Omit<InspectionError, 'code'> = {}): void {
     const about = INSPECTION_CODES[code].of;
-    if (about === 'schema' || about === 'kind') this.#schemaBroken = true;
+    if (about === 'schema' || about === 'kind') this.#schemaErrors += 1;
     if (about === 'business') this.#businessBroken = true;
     if (this.#errors.length < ERRORS_MAX) this.#errors.push({ code, ...place });
     else this.#omitted = true;
   }
 
+  /** true when the form was broken so often that the rest is not worth reading */
+  get hopeless(): boolean {
+    return this.#schemaErrors >= HOPELESS_ERRORS;
+  }
+
   get schemaBroken(): boolean {
-    return this.#schemaBroken;
+    return this.#schemaErrors > 0;
   }
 
   get businessBroken(): boolean {
