@@ -99,7 +99,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
         journalHasRoom: journal.hasRoom(),
         policy,
       });
-      recentTaps = remembered(recentTaps, outcome, decision, hotlist, tappedAtMs, policy);
+      recentTaps = remembered(recentTaps, outcome, decision, hotlist, tappedAtMs);
       finish('gate');
 
       const { exchange } = outcome;
@@ -157,11 +157,10 @@ function remembered(
   decision: GateDecision,
   hotlist: HotlistSnapshot,
   tappedAtMs: number,
-  policy: GatePolicy,
 ): readonly RecentTap[] {
   const cardKey = cardKeyOf(outcome, hotlist);
   if (cardKey === null || outcome.evidence === null || outcome.refusal !== null) return recentTaps;
   const opened = decision.decision === 'open';
   const tap = { cardKey, atc: outcome.evidence.atc, tappedAtMs, opened };
-  return rememberTap(recentTaps, tap, policy.passBackWindowMs);
+  return rememberTap(recentTaps, tap);
 }

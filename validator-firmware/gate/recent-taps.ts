@@ -8,15 +8,10 @@ export type RecentTap = {
   readonly opened: boolean;
 };
 
-/** Taps that a pass-back guard may have to look at; a queue at a gate moves slower than this. */
+/** Taps that are looked back on: more than any queue at one gate holds within a pass-back window. */
 const RECENT_TAPS_MAX = 256;
 
-/** The list after one more tap: without what is older than the window, newest last, bounded. */
-export function rememberTap(
-  recent: readonly RecentTap[],
-  tap: RecentTap,
-  windowMs: number,
-): readonly RecentTap[] {
-  const kept = recent.filter((earlier) => tap.tappedAtMs - earlier.tappedAtMs < windowMs);
-  return [...kept, tap].slice(-RECENT_TAPS_MAX);
+/** The list after one more tap, newest last. Bounded by number and not by time: a replay has no window. */
+export function rememberTap(recent: readonly RecentTap[], tap: RecentTap): readonly RecentTap[] {
+  return [...recent, tap].slice(-RECENT_TAPS_MAX);
 }
