@@ -40,19 +40,18 @@ export function mountTapBatches(app: OpenAPIHono<GatewayEnv>, { intake, keys, ta
     uploads += 1;
     const upload = new Upload(intake, sender, nowMs);
     const encoder = new TextEncoder();
-    const answers = upload.answers(body);
     const lines = new ReadableStream<Uint8Array>({
       async start(controller) {
         // Answers are handed over as they come and never hold back the reading of the body: a terminal that reads no answer
         // before it has sent everything must not wait for itself. Their size is bounded by BATCH_RECORDS_MAX.
+        let line = 0;
         try {
-          let line = 0;
-          for await (const answer of answers) {
+          await upload.run(body, (answer) => {
             line += 1;
             if ('code' in answer) tally.count(answer.code, sender, nowMs);
             const item = 'code' in answer ? errorBody(answer, requestId) : answer;
             controller.enqueue(encoder.encode(`${JSON.stringify({ line, ...item })}\n`));
-          }
+          });
           controller.close();
         } catch (error) {
           // The terminal went away in the middle of its upload: what was accepted is durable, the rest it still has.
@@ -82,19 +81,23 @@ class Upload {
     this.#nowMs = nowMs;
   }
 
-  async *answers(body: ReadableStream<Uint8Array>): AsyncGenerator<LineAnswer> {
-    const underWay: Promise<LineAnswer>[] = [];
+  /** Calls `emit` with the answer of each line, in order, as soon as it and those before it are there. */
+  async run(body: ReadableStream<Uint8Array>, emit: (answer: LineAnswer) => void): Promise<void> {
+    const underWay: Promise<void>[] = [];
     let lines = 0;
+    let last = Promise.resolve();
     for await (const line of readLines(body, BATCH_LINE_BYTES_MAX)) {
       lines += 1;
-      if (lines > BATCH_RECORDS_MAX) {
-        underWay.push(Promise.resolve(refuse('body_too_large')));
-        break;
-      }
-      underWay.push(this.#answer(line));
-      if (underWay.length >= WINDOW) yield await shift(underWay);
+      const isOver = lines > BATCH_RECORDS_MAX;
+      const answer = isOver ? Promise.resolve(refuse('body_too_large')) : this.#answer(line);
+      last = Promise.all([answer, last]).then(([given]) => {
+        emit(given);
+      });
+      if (isOver) break;
+      underWay.push(last);
+      if (underWay.length >= WINDOW) await underWay.shift();
     }
-    while (underWay.length > 0) yield await shift(underWay);
+    await last;
   }
 
   async #answer(line: BodyLine): Promise<LineAnswer> {
@@ -107,10 +110,4 @@ class Upload {
     const result = await this.#intake.accept(order);
     return result.ok ? result.answer : result.refusal;
   }
-}
-
-function shift(underWay: Promise<LineAnswer>[]): Promise<LineAnswer> {
-  const first = underWay.shift();
-  if (first === undefined) throw new RangeError('an answer is awaited only where one is under way');
-  return first;
 }
