@@ -18,7 +18,9 @@ const RATE_PER_S = Number(__ENV['RATE_PER_S'] ?? '200');
 const DURATION_S = Number(__ENV['DURATION_S'] ?? '10');
 
 const taps = new SharedArray<PreparedTap>('taps', () => (JSON.parse(open(RECORDS)) as Prepared).taps);
-const tokens = new SharedArray<Record<string, string>>('tokens', () => [(JSON.parse(open(RECORDS)) as Prepared).tokens]);
+const tokens = new SharedArray<Record<string, string>>('tokens', () => [
+  (JSON.parse(open(RECORDS)) as Prepared).tokens,
+]);
 
 const accepted = new Counter('taps_accepted');
 

@@ -75,7 +75,7 @@ export function readDayBooks(database: Database, serviceDate: IsoDate): Promise<
     const [unsettled] = await sql<{ taps: number }[]>`
       select count(*) as taps from unsettled_tap where service_date = ${serviceDate}`;
     return {
-      outcomes: outcomes.map((row) => ({ ...row, repeats: Number(row.repeats) })),
+      outcomes: [...outcomes],
       bankFares: bankFares.map(({ bank_id: bankId, rail, journeys, fare }) => ({
         ...{ bankId, rail, journeys },
         fareFen: fen(Number(fare)),

@@ -87,7 +87,7 @@ export async function startOwnGateway(options: { readonly seed?: Uint8Array }): 
     const server = await startDatabase({ dataDir: folder, databaseUrl: null });
     undo.push(server.destroy);
     const database = await openGatewayDatabase(server.url);
-    undo.push(database.close);
+    undo.push(() => database.close());
     const data = loadDemoData();
     const keystore = createDemoKeystore(keyOwnersOf(data), {
       createdAt: new Date().toISOString(),

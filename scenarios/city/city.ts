@@ -56,7 +56,8 @@ export class City {
     this.#settings = settings;
     this.#caKeys = demoCaKeys(settings.keystore);
     this.#listKey = hmacSm3(settings.keystore.current('claim-salt').secret, Buffer.from('demo hotlist key'));
-    this.now = { nowMs: settings.nowMs, hotlist: this.hotlistOf(0, []) };
+    const empty = { version: 0, publishedAtMs: settings.nowMs, listKey: this.#listKey };
+    this.now = { nowMs: settings.nowMs, hotlist: hotlistOfKeys(empty, []) };
   }
 
   /** Opens a terminal with its journal, or gives the one that is open. @throws RangeError for an id of no terminal */
@@ -107,8 +108,7 @@ export class City {
       if (named === null) throw new RangeError('a card of the city has a PAN');
       return hotlistKey(this.#listKey, { pan: named, panSequenceNumber: '01' });
     });
-    const publishedAtMs = this.now === undefined ? this.#settings.nowMs : this.now.nowMs;
-    return hotlistOfKeys({ version, publishedAtMs, listKey: this.#listKey }, keys);
+    return hotlistOfKeys({ version, publishedAtMs: this.now.nowMs, listKey: this.#listKey }, keys);
   }
 
   /** Closes every journal. */
@@ -136,9 +136,11 @@ function demoCaKeys(keystore: Keystore): CaKeyTable {
 
 /** ISO/IEC 7812-1 annex B: the last digit of a PAN. */
 function luhnDigit(digits: string): string {
-  const sum = [...digits].reverse().reduce((total, digit, place) => {
-    const doubled = Number(digit) * (place % 2 === 0 ? 2 : 1);
-    return total + (doubled > 9 ? doubled - 9 : doubled);
-  }, 0);
+  const sum = Array.from(digits)
+    .reverse()
+    .reduce((total, digit, place) => {
+      const doubled = Number(digit) * (place % 2 === 0 ? 2 : 1);
+      return total + (doubled > 9 ? doubled - 9 : doubled);
+    }, 0);
   return String((10 - (sum % 10)) % 10);
 }
