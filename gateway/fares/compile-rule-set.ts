@@ -151,6 +151,7 @@ export function compileRuleSet(
   const compiler = new RuleSetCompiler(source, timeframes, fault);
   const clock = zoneClock(source.zone);
   const rules = compiler.compileRules();
+  checkSources(source, fault);
   const journeyRules = compileJourneyRules(source, timeframes, fault);
   checkCoverage(source, timeframes, clock, calendar, fault);
   if (problems.length > 0) return { problems };
@@ -486,6 +487,21 @@ function checkIds(source: RuleSet, fault: Fault): void {
     if (source.stages[source.stages.length - 1] !== 'rounding') fault('stages', 'rounding comes last');
     for (const stage of STAGES) if (!source.stages.includes(stage)) fault('stages', `${stage} is missing`);
   }
+}
+
+/** Sources outside the rules: funders' agreements and what is said of the shape of journeys. */
+function checkSources(source: RuleSet, fault: Fault): void {
+  const known = new Set(source.sources.map((s) => s.id));
+  const check = (ids: readonly string[] | undefined, path: string): void => {
+    ids?.forEach((id, i) => {
+      if (!known.has(id)) fault(`${path}.source[${String(i)}]`, `unknown source ${id}`);
+    });
+  };
+  source.funders.forEach((f, i) => {
+    check(f.source, `funders[${String(i)}]`);
+  });
+  check(source.journey?.same_station?.source, 'journey.same_station');
+  check(source.journey?.time_limit?.source, 'journey.time_limit');
 }
 
 function checkCoverage(

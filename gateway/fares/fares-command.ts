@@ -1,19 +1,23 @@
 // npm run fares -- check FILE…        prices published cases through the engine and compares
 // npm run fares -- rules [FOLDER]     loads rule sets and says what is in force
+// npm run fares -- schema             prints the JSON schema of a rule file
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
 import { loadCalendar } from '../calendar/load-calendar.ts';
 import { checkFareCase, type CaseVerdict, type CheckContext } from './check-fare-case.ts';
 import { loadJurisdictions } from './load-jurisdictions.ts';
 import { loadRuleBook, loadRuleSets } from './load-rule-sets.ts';
+import { ruleSetSchema } from './rule-set.ts';
 import type { TraceStep } from './trace.ts';
 
-const USAGE = 'usage: fares check FILE…  |  fares rules [FOLDER]';
+const USAGE = 'usage: fares check FILE…  |  fares rules [FOLDER]  |  fares schema';
 
 function main(args: readonly string[]): number {
   const [command, ...rest] = args;
   if (command === 'check' && rest.length > 0) return check(rest);
   if (command === 'rules' && rest.length <= 1) return listRules(rest[0]);
+  if (command === 'schema' && rest.length === 0) return printSchema();
   console.error(USAGE);
   return 2;
 }
@@ -67,6 +71,11 @@ function printStep(step: TraceStep): void {
   console.log(`    ${step.stage} ${step.ruleId} v${String(step.version)}: ${change} ${saw}`);
   console.log(`      ${step.zh}`);
   console.log(`      ${step.en}`);
+}
+
+function printSchema(): number {
+  console.log(JSON.stringify(z.toJSONSchema(ruleSetSchema, { io: 'input' }), null, 2));
+  return 0;
 }
 
 function listRules(folder: string | undefined): number {
