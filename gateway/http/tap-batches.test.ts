@@ -142,6 +142,34 @@ describe('POST /v1/tap-batches', () => {
     assert.equal(lines, 300);
   });
 
+  test('a terminal that goes away in the middle leaves what was accepted, and the gateway unharmed', async () => {
+    let lines = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        lines += 1;
+        if (lines > 20) controller.error(new Error('gone'));
+        else controller.enqueue(new TextEncoder().encode(`${lineOf(records[lines] ?? new Uint8Array())}\n`));
+      },
+    });
+    await assert.rejects(upload(body));
+    const answers = await upload(lineOf(records[1] ?? new Uint8Array()));
+    assert.equal(answers[0]?.['duplicate'], true);
+    assert.deepEqual(gateway.faults, []);
+  });
+
+  test('a terminal that stops listening does not stop its upload from being taken in', async () => {
+    const response = await gateway.app.request('/v1/tap-batches', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-ndjson', Authorization: `Bearer ${token}` },
+      body: records.map(lineOf).join('\n'),
+      duplex: 'half',
+    });
+    await response.body?.cancel();
+    const answers = await upload(lineOf(records[2] ?? new Uint8Array()));
+    assert.equal(answers[0]?.['duplicate'], true);
+    assert.deepEqual(gateway.faults, []);
+  });
+
   test('a body of no lines is answered by no lines', async () => {
     assert.deepEqual(await upload('\n\n'), []);
   });

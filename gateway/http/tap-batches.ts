@@ -93,6 +93,8 @@ class Upload {
       last = Promise.all([answer, last]).then(([given]) => {
         emit(given);
       });
+      // Awaited below; but it may fail, when the terminal goes away, while the next line is still being waited for.
+      last.catch(() => undefined);
       if (isOver) break;
       underWay.push(last);
       if (underWay.length >= WINDOW) await underWay.shift();

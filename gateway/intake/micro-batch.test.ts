@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { MicroBatch } from './micro-batch.ts';
+
+/** Runs that end when the test says so. */
+function heldRuns(): {
+  batches: number[][];
+  release: () => Promise<void>;
+  run: (items: number[]) => Promise<void>;
+} {
+  const batches: number[][] = [];
+  const ends: (() => void)[] = [];
+  return {
+    batches,
+    run: (items) => {
+      batches.push(items);
+      return new Promise((resolve) => ends.push(resolve));
+    },
+    release: async () => {
+      ends.shift()?.();
+      await setImmediate();
+    },
+  };
+}
+
+test('while as many runs are under way as may be, items gather, and the next run takes them together', async () => {
+  const { batches, run, release } = heldRuns();
+  const batch = new MicroBatch<number>({ sizeMax: 3, gatherMs: 60_000, inFlightMax: 1 }, run);
+  for (const item of [1, 2, 3, 4, 5, 6, 7]) batch.push(item);
+  assert.deepEqual(batches, [[1, 2, 3]]);
+  assert.equal(batch.waiting, 4);
+  await release();
+  assert.deepEqual(batches, [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+  await release();
+  // The last one has waited already: it does not wait for company again.
+  assert.deepEqual(batches.at(-1), [7]);
+  await release();
+});
+
+test('a full batch starts at once, and a second beside it where that is allowed', async () => {
+  const { batches, run, release } = heldRuns();
+  const batch = new MicroBatch<number>({ sizeMax: 2, gatherMs: 60_000, inFlightMax: 2 }, run);
+  for (const item of [1, 2, 3, 4, 5]) batch.push(item);
+  assert.deepEqual(batches, [
+    [1, 2],
+    [3, 4],
+  ]);
+  await release();
+  assert.deepEqual(batches.at(-1), [5]);
+  await release();
+  await release();
+});
