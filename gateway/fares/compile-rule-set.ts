@@ -396,7 +396,8 @@ class RuleSetCompiler {
   }
 }
 
-function compileScope(rule: {
+/** A written scope made ready; an absent list does not restrict. */
+export function compileScope(rule: {
   modes: readonly Mode[];
   lines?: readonly string[] | undefined;
   except_lines?: readonly string[] | undefined;
