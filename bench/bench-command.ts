@@ -29,19 +29,14 @@ async function run(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  switch (positionals[0]) {
-    case 'morning-peak': {
-      const code = await runMorningPeak({
-        ratePerS: count('--rate', values.rate ?? '200', 20_000),
-        seconds: count('--seconds', values.seconds ?? '10', 3_600),
-        summaryFile: values.summary ?? null,
-        onProgress: (line) => process.stderr.write(`${line}\n`),
-      });
-      return code === 0 ? 0 : 1;
-    }
-    default:
-      throw new UsageFault('say what to bench');
-  }
+  if (positionals[0] !== 'morning-peak') throw new UsageFault('say what to bench');
+  const code = await runMorningPeak({
+    ratePerS: count('--rate', values.rate ?? '200', 20_000),
+    seconds: count('--seconds', values.seconds ?? '10', 3_600),
+    summaryFile: values.summary ?? null,
+    onProgress: (line) => process.stderr.write(`${line}\n`),
+  });
+  return code === 0 ? 0 : 1;
 }
 
 function parse() {
