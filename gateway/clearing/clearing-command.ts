@@ -1,18 +1,4 @@
-import { parseArgs } from 'node:util';
-import { loadBanks } from '../banks/load-banks.ts';
-import { civilDay } from '../calendar/civil-day.ts';
-import { statutoryWorkingDay } from '../calendar/day-types.ts';
-import { loadCalendar } from '../calendar/load-calendar.ts';
-import { digestFile } from '../jobs/batch-file.ts';
-import type { ExpectedParty, InspectionError } from './inspect/inspection.ts';
-import {
-  inspectFiles,
-  listFiles,
-  type InspectedFile,
-  type InspectionOptions,
-} from './inspect/load-inspection.ts';
-import { SchemaFolder } from './iso20022/load-schemas.ts';
-import { loadClearingProfiles } from './load-clearing-profiles.ts';
+import { runInspect, UsageError } from './inspect/inspect-command.ts';
 
 const HELP = `npm run clearing -- COMMAND
 
@@ -26,118 +12,19 @@ const HELP = `npm run clearing -- COMMAND
   --help     this text
 `;
 
-const EXIT = { valid: 0, invalid: 1, unknown: 2, usage: 64 } as const;
-
-/** Wrong usage; the message says what is wrong. */
-class UsageError extends Error {}
-
-function inspect(args: readonly string[]): number {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      xsd: { type: 'string' },
-      profile: { type: 'string' },
-      'public-key': { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  if (positionals.length === 0) throw new UsageError('inspect needs at least one file');
-  const options: InspectionOptions = {
-    schemas: values.xsd === undefined ? null : schemaFolder(values.xsd),
-    expected: values.profile === undefined ? null : expectedParty(values.profile),
-    publicKeyXy: values['public-key'] === undefined ? null : publicKey(values['public-key']),
-    digestOf: digestFile,
-  };
-  let exit: number = EXIT.valid;
-  for (const inspected of inspectFiles(listFiles(positionals), options)) {
-    const valid = inspected.schemaValid !== false && inspected.businessValid !== false;
-    process.stdout.write(`${values.json ? jsonOf(inspected, valid) : lineOf(inspected, valid)}\n`);
-    if (inspected.format === null) exit = EXIT.unknown;
-    else if (!valid && exit === EXIT.valid) exit = EXIT.invalid;
-  }
-  return exit;
-}
-
-function jsonOf(
-  { file, format, schemaValid, businessValid, records, totals, errors }: InspectedFile,
-  valid: boolean,
-): string {
-  return JSON.stringify({ file, format, schemaValid, businessValid, valid, records, totals, errors });
-}
-
-function lineOf(inspected: InspectedFile, valid: boolean): string {
-  const { file, format, schemaValid, businessValid, records, totals, errors } = inspected;
-  if (format === null) return `${file}  unknown kind  ${errors.map(errorText).join(' ')}`;
-  const verdict = valid ? 'valid' : 'INVALID';
-  const sums = totals.map(({ currency, minor }) => `${currency} ${minor}`).join(', ');
-  const parts = [
-    file,
-    format,
-    verdict,
-    `schema ${judged(schemaValid)}`,
-    `business ${judged(businessValid)}`,
-    `${records} records`,
-    ...(sums === '' ? [] : [sums]),
-    ...errors.map(errorText),
-  ];
-  return parts.join('  ');
-}
-
-const judged = (verdict: boolean | null): string =>
-  verdict === null ? 'not judged' : verdict ? 'yes' : 'no';
-
-function errorText({ code, line, byteOffset, xpath }: InspectionError): string {
-  const place =
-    xpath ??
-    (line === undefined ? undefined : `line ${line}`) ??
-    (byteOffset === undefined ? '' : `byte ${byteOffset}`);
-  return place === '' ? code : `${code}@${place}`;
-}
-
-function schemaFolder(folder: string): SchemaFolder {
-  try {
-    return new SchemaFolder(folder);
-  } catch {
-    throw new UsageError('--xsd: there is no such folder');
-  }
-}
-
-function publicKey(hex: string): Uint8Array {
-  if (!/^[0-9A-Fa-f]{128}$/.test(hex)) throw new UsageError('--public-key: 128 hex digits, X then Y');
-  return Buffer.from(hex, 'hex');
-}
-
-function expectedParty(party: string): ExpectedParty {
-  const bank = loadBanks().find((known) => known.bankId === party);
-  const profiles = loadClearingProfiles();
-  if (bank === undefined && !profiles.parties.includes(party)) {
-    throw new UsageError(`--profile: no bank and no profile of that name`);
-  }
-  const profile = profiles.of(party, bank?.unionpayId ?? null);
-  const calendar = loadCalendar();
-  return {
-    party,
-    cnapsCode: bank?.cnapsCode ?? null,
-    institutionId: profile.institutionId,
-    tc526: profile.tc526,
-    emptyFile: profile.emptyFile,
-    isBankingDay: (date) => {
-      const works = statutoryWorkingDay(calendar, civilDay(date));
-      return typeof works === 'boolean' ? works : null;
-    },
-  };
-}
+const USAGE_EXIT = 64;
 
 function run(args: readonly string[]): number {
   const [command, ...rest] = args;
   if (command === undefined || ['help', '--help', '-h'].includes(command)) {
     process.stdout.write(HELP);
-    return command === undefined ? EXIT.usage : 0;
+    return command === undefined ? USAGE_EXIT : 0;
   }
   switch (command) {
     case 'inspect':
-      return inspect(rest);
+      return runInspect(rest, (line) => {
+        process.stdout.write(`${line}\n`);
+      });
     default:
       throw new UsageError(`there is no command of that name`);
   }
@@ -149,5 +36,5 @@ try {
   const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
   if (!isUsage) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = EXIT.usage;
+  process.exitCode = USAGE_EXIT;
 }
