@@ -10,14 +10,28 @@ import { mergeCalendar } from './import-calendar.ts';
 import { CALENDAR_FILE, loadCalendar, loadCalendarFile } from './load-calendar.ts';
 import { wallTime, zoneClock } from './zone-clock.ts';
 
-const USAGE = 'usage: calendar status [--on YYYY-MM-DD]  |  calendar import FILE [--into FILE]';
+const USAGE = `Usage: npm run calendar -- COMMAND
+
+  status [--on YYYY-MM-DD]    what the calendar covers; warns from 60 days before its end
+  import FILE [--into FILE]   adds the years of a file; all or nothing
+  -h, --help                  this text
+
+Exit code: 0, 1 when the calendar does not answer for the day or a file is refused, 2 for wrong usage.`;
 
 function main(args: readonly string[]): number {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { on: { type: 'string' }, into: { type: 'string', default: CALENDAR_FILE } },
+    options: {
+      on: { type: 'string' },
+      into: { type: 'string', default: CALENDAR_FILE },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
   const [command, file] = positionals;
   if (command === 'status' && positionals.length === 1) return showStatus(values.into, values.on);
   if (command === 'import' && file !== undefined && positionals.length === 2)

@@ -11,10 +11,21 @@ import { loadRuleBook, loadRuleSets } from './load-rule-sets.ts';
 import { ruleSetSchema } from './rule-set.ts';
 import type { TraceStep } from './trace.ts';
 
-const USAGE = 'usage: fares check FILE…  |  fares rules [FOLDER]  |  fares schema';
+const USAGE = `Usage: npm run fares -- COMMAND
+
+  check FILE…      price published cases through the engine that prices taps, and compare
+  rules [FOLDER]   load rule sets and say what is in force
+  schema           the JSON schema of a rule file
+  -h, --help       this text
+
+Exit code: 0 when everything passed, 1 when not, 2 for wrong usage.`;
 
 function main(args: readonly string[]): number {
   const [command, ...rest] = args;
+  if (command === '--help' || command === '-h') {
+    console.log(USAGE);
+    return 0;
+  }
   if (command === 'check' && rest.length > 0) return check(rest);
   if (command === 'rules' && rest.length <= 1) return listRules(rest[0]);
   if (command === 'schema' && rest.length === 0) return printSchema();

@@ -6,11 +6,24 @@ import { refusalLine, showTlv, tlvLines } from './tlv-tree.ts';
 // standard input. Values that name a person or an account are masked unless --unmask is given. --terminal takes names from the
 // dictionary of downloaded parameter records. Exit codes: 0 read; 1 not BER-TLV; 2 wrong usage or not hex.
 
-const USAGE =
-  'usage: npm run tlv -- [--unmask] [--json] [--terminal] HEX...   (HEX or - for standard input)\n';
+const USAGE = `Usage: npm run tlv -- [options] HEX...
+
+Prints the BER-TLV tree of the bytes; - reads the hex from standard input. What names a person or an account is masked.
+
+  --unmask     show sensitive values
+  --terminal   names from the dictionary of downloaded terminal parameters
+  --json       the tree as JSON
+  -h, --help   this text
+
+Exit code: 0 read, 1 not BER-TLV, 2 wrong usage or not hex.
+`;
 const OPTIONS: ReadonlySet<string> = new Set(['--unmask', '--json', '--terminal']);
 
 function run(args: readonly string[]): number {
+  if (args.some((argument) => argument === '--help' || argument === '-h')) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   const options = args.filter((argument) => argument.startsWith('--'));
   const words = args.filter((argument) => !argument.startsWith('--'));
   if (words.length === 0 || options.some((option) => !OPTIONS.has(option))) {

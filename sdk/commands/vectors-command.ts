@@ -4,9 +4,19 @@ import { runVectorFile, sumCounts } from './vectors/run-vectors.ts';
 // npm run vectors -- FILE...: runs test vectors of the card formats. The last line is `N passed, M failed, K unsupported`;
 // the exit code is 0 only when something passed and nothing failed or was unsupported.
 
+const USAGE = `Usage: npm run vectors -- FILE...
+
+Runs card test vectors, prints each miss, and ends with "N passed, M failed, K unsupported".
+Exit code: 0 when something passed and nothing failed or was unsupported, 1 when not, 2 for wrong usage.
+`;
+
 const files = process.argv.slice(2);
+if (files.some((argument) => argument === '--help' || argument === '-h')) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 if (files.length === 0) {
-  process.stderr.write('usage: npm run vectors -- FILE...\n');
+  process.stderr.write(USAGE);
   process.exit(2);
 }
 
