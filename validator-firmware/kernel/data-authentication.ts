@@ -1,41 +1,15 @@
-import { type CaKeyTable, findCaKey } from '@tapgate/sdk/emv/ca-keys';
-import {
-  decideFddaVersion,
-  type FddaPolicy,
-  FDDA_POLICY_GATE,
-  fddaTerminalData,
-} from '@tapgate/sdk/emv/fdda';
-import { hex } from '@tapgate/sdk/emv/hex';
+import { decideFddaVersion, FDDA_POLICY_GATE, fddaTerminalData } from '@tapgate/sdk/emv/fdda';
 import type { OdaRefusal, OdaRefused } from '@tapgate/sdk/emv/oda-refusal';
-import { verifyRsaIccCertificate, verifyRsaIssuerCertificate } from '@tapgate/sdk/emv/rsa-certificates';
 import { verifyRsaDynamicSignature } from '@tapgate/sdk/emv/rsa-signed-data';
-import { verifyIccCertificate, verifyIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
 import { verifyDynamicSignature } from '@tapgate/sdk/emv/sm2-signed-data';
-import { chainOf, type TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
+import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
-
-/** What a terminal proves cards with. */
-export type CardAuthority = {
-  readonly caKeys: CaKeyTable;
-  /** names of revoked issuer certificates, as `issuerCertificateName` writes them */
-  readonly revokedIssuerCertificates: ReadonlySet<string>;
-  readonly fddaPolicy?: FddaPolicy;
-};
-
-/** Where and when a card is to be proven. */
-type ProofPlace = {
-  /** its first five bytes name the scheme whose CA keys count */
-  readonly dfName: Uint8Array;
-  readonly onDate: IsoDate;
-  readonly authority: CardAuthority;
-};
-
-const RID_BYTES = 5;
+import { type CardAuthority, proveCardKey, proveIssuerKey, type ProvenKey } from './key-chain.ts';
 
 /**
- * Proves a card offline: issuer certificate under the CA's key, card certificate under the issuer's over the static data, dynamic
- * signature over what the terminal sent. All of it on every tap: a gate keeps no memory of cards, and it is one millisecond.
- * The card has chosen the chain (DF69); both are taken here.
+ * Proves a contactless card offline: issuer certificate under the CA's key, card certificate under the issuer's over the static
+ * data, dynamic signature over what the terminal sent. All of it on every tap: a gate keeps no memory of cards, and it is one
+ * millisecond.
  *
  * @returns null when everything verifies
  * @refuses in the order of the chain: ca_key_*, issuer_*, icc_*, fdda_version_refused, card_authentication_data_invalid,
@@ -48,92 +22,29 @@ export function authenticateCard(
   onDate: IsoDate,
   authority: CardAuthority,
 ): OdaRefusal | null {
-  const place: ProofPlace = { dfName, onDate, authority };
-  const proof = chainOf(evidence) === 'SM2' ? proveSm2(evidence, place) : proveRsa(evidence, place);
+  const card = { objects: evidence.cardObjects, pan: evidence.identity.pan, dfName, onDate, authority };
+  const issuer = proveIssuerKey(card);
+  if (!issuer.ok) return issuer.refusal;
+  const own = proveCardKey(card, issuer.key, evidence.staticData);
+  if (!own.ok) return own.refusal;
+  const proof = proveAct(evidence, own.key, authority);
   return proof.ok ? null : proof.refusal;
 }
 
-type Proof = { readonly ok: true } | OdaRefused;
-
-function proveSm2(evidence: TapEvidence, place: ProofPlace): Proof {
-  const caKey = findCaKey(
-    place.authority.caKeys,
-    { ...caKeyNameOf(evidence, place), algorithm: 'SM2' },
-    place.onDate,
-  );
-  if (!caKey.ok) return caKey;
-  const context = contextOf(evidence, place);
-  const issuer = verifyIssuerCertificate(evidence.issuerCertificate, caKey.key, context);
-  if (!issuer.ok) return issuer;
-  const issuerKeyXy = issuer.certificate.publicKeyXy;
-  const card = verifyIccCertificate(evidence.cardCertificate, issuerKeyXy, evidence.staticData, context);
-  if (!card.ok) return card;
-  const signed = signedTerminalData(evidence, 'SM2', place.authority);
-  if (!signed.ok) return signed;
-  return verifyDynamicSignature({
-    sdad: evidence.signedDynamicData,
-    iccKeyXy: card.certificate.publicKeyXy,
-    terminalData: signed.terminalData,
-    atc: objectOf(evidence.cardObjects, '9F36'),
-  });
-}
-
-function proveRsa(evidence: TapEvidence, place: ProofPlace): Proof {
-  const caKey = findCaKey(
-    place.authority.caKeys,
-    { ...caKeyNameOf(evidence, place), algorithm: 'RSA' },
-    place.onDate,
-  );
-  if (!caKey.ok) return caKey;
-  const context = contextOf(evidence, place);
-  const { cardObjects, staticData } = evidence;
-  const issuerObjects = {
-    certificate: evidence.issuerCertificate,
-    remainder: cardObjects.get('92'),
-    exponent: cardObjects.get('9F32'),
-  };
-  const issuer = verifyRsaIssuerCertificate(issuerObjects, caKey.key, context);
-  if (!issuer.ok) return issuer;
-  const cardCertificateObjects = {
-    certificate: evidence.cardCertificate,
-    remainder: cardObjects.get('9F48'),
-    exponent: cardObjects.get('9F47'),
-  };
-  const card = verifyRsaIccCertificate(cardCertificateObjects, issuer.publicKey, staticData, context);
-  if (!card.ok) return card;
-  const signed = signedTerminalData(evidence, 'RSA', place.authority);
-  if (!signed.ok) return signed;
-  return verifyRsaDynamicSignature({
-    sdad: evidence.signedDynamicData,
-    iccKey: card.publicKey,
-    terminalData: signed.terminalData,
-    atc: objectOf(cardObjects, '9F36'),
-  });
-}
-
-function caKeyNameOf(evidence: TapEvidence, place: ProofPlace) {
-  return { rid: hex(place.dfName.subarray(0, RID_BYTES)), index: evidence.cardObjects.get('8F') };
-}
-
-function contextOf(evidence: TapEvidence, place: ProofPlace) {
-  const { onDate, authority } = place;
-  return { pan: evidence.identity.pan, onDate, revoked: authority.revokedIssuerCertificates };
-}
-
-/** What the dynamic signature must cover, by the version of fDDA that this tap used (4.4). */
-function signedTerminalData(
+/** The dynamic signature of fDDA: this card, this amount, this terminal's random, this ATC (4.4). */
+function proveAct(
   evidence: TapEvidence,
-  algorithm: 'SM2' | 'RSA',
+  cardKey: ProvenKey,
   authority: CardAuthority,
-): { readonly ok: true; readonly terminalData: Uint8Array } | OdaRefused {
-  const { terminal, cardObjects, cardAuthenticationData } = evidence;
+): { readonly ok: true } | OdaRefused {
+  const { terminal, cardObjects, cardAuthenticationData, signedDynamicData: sdad } = evidence;
   const version = decideFddaVersion(
     {
       ttq: terminal.ttq,
       cardAuthenticationData,
       ctq: evidence.cardTransactionQualifiers,
       cardApplicationVersion: cardObjects.get('9F08') ?? null,
-      algorithm,
+      algorithm: cardKey.algorithm,
     },
     authority.fddaPolicy ?? FDDA_POLICY_GATE,
   );
@@ -144,7 +55,10 @@ function signedTerminalData(
     currency: objectOf(terminal.objects, '5F2A'),
     cardAuthenticationData,
   });
-  return { ok: true, terminalData };
+  const atc = objectOf(cardObjects, '9F36');
+  return cardKey.algorithm === 'SM2'
+    ? verifyDynamicSignature({ sdad, iccKeyXy: cardKey.publicKeyXy, terminalData, atc })
+    : verifyRsaDynamicSignature({ sdad, iccKey: cardKey.publicKey, terminalData, atc });
 }
 
 function objectOf(objects: ReadonlyMap<string, Uint8Array>, tag: string): Uint8Array {

@@ -8,7 +8,7 @@ import { fen } from '@tapgate/sdk/wire/money';
 import { personaliseCard } from '../virtual-cards/personalise-card.ts';
 import { makeTestIssuer, makeTestRsaIssuer } from '../virtual-cards/test-issuer.ts';
 import { VirtualCard } from '../virtual-cards/virtual-card.ts';
-import type { CardAuthority } from './data-authentication.ts';
+import type { CardAuthority } from './key-chain.ts';
 import type { KernelOutcome } from './kernel-outcome.ts';
 import { PHASES } from './phases.ts';
 import { ODA_PROFILE, ODA_STATUS_CHECK_PROFILE, OFFLINE_PURCHASE_PROFILE } from './standard-profiles.ts';

@@ -24,7 +24,8 @@ import {
   SW_OK,
 } from './card-dialogue.ts';
 import { PDOL_DATA_BYTES_MAX, processingOptionsCommand, selectCommand } from './commands.ts';
-import { authenticateCard, type CardAuthority } from './data-authentication.ts';
+import { authenticateCard } from './data-authentication.ts';
+import type { CardAuthority } from './key-chain.ts';
 import { EVIDENCE_BYTES_MAX } from './evidence-limit.ts';
 import type { KernelOutcome, SelectedExchange } from './kernel-outcome.ts';
 import type { KernelPhase, TraceEntry } from './phases.ts';

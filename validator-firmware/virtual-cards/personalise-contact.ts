@@ -40,11 +40,11 @@ const DATA_AUTHENTICATION_CODE = bytesFromHex('DAC1');
 
 /** Online PIN where the terminal has it, else signature, else nothing is asked for. */
 const CVM_LIST = bytesFromHex('000000000000000042035E031F00');
-/** Typical action codes: go online for failed authentication, expiry and limits; decline offline when that cannot be done. */
+/** Typical action codes: go online for failed authentication, expiry, limits and a new card; decline offline for the first three. */
 const ACTION_CODES: readonly TlvDraft[] = [
   { tag: '9F0D', value: bytesFromHex('D84000A800') },
   { tag: '9F0E', value: bytesFromHex('0010000000') },
-  { tag: '9F0F', value: bytesFromHex('D84004F800') },
+  { tag: '9F0F', value: bytesFromHex('D84804F800') },
 ];
 
 /** Personalises the contact debit application of a second- or third-generation card. */
