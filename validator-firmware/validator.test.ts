@@ -214,6 +214,35 @@ describe('validator', () => {
     assert.equal(decisionOf(await newValidator('offline_purchase').tap(presentVirtualCard(card))), 'open');
   });
 
+  test('a rider whose card slips away is served again, three times at most, and each act has its own record', async () => {
+    const card = newCard('14');
+    const validator = newValidator('offline_purchase');
+    let presentation = 0;
+    const slipping = (times: number) => () => {
+      presentation++;
+      card.faults = presentation <= times ? { tornAtCommand: 5 } : {};
+      return Promise.resolve(presentVirtualCard(card));
+    };
+    const served = await validator.serve(slipping(2));
+    assert.deepEqual(served.map(decisionOf), ['card_torn', 'card_torn', 'open']);
+    assert.deepEqual(
+      served.map((result) => result.outcome.evidence?.atc),
+      [undefined, undefined, 3],
+    );
+    assert.equal(card.state.balanceFen, 4_800);
+    presentation = 0;
+    assert.equal((await validator.serve(slipping(9))).length, 3);
+    assert.deepEqual(await validator.serve(() => Promise.resolve(null)), []);
+  });
+
+  test('a refusal is never asked for a second time', async () => {
+    const card = newCard('15', 0);
+    const served = await newValidator('offline_purchase').serve(() =>
+      Promise.resolve(presentVirtualCard(card)),
+    );
+    assert.deepEqual(served.map(decisionOf), ['card_declined']);
+  });
+
   test('an old hotlist proves no card good; a policy may bear the risk', async () => {
     const old = { ...hotlist, publishedAtMs: NOW_MS - POLICY.hotlistAgeMaxMs - 1 };
     const strict = await newValidator('oda', { hotlist: () => old }).tap(presentVirtualCard(newCard('10')));

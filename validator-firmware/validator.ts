@@ -12,6 +12,7 @@ import { type RecentTap, rememberTap } from './gate/recent-taps.ts';
 import { tapRecordOf, type TerminalPlace } from './gate/tap-record-of.ts';
 import type { TapJournal } from './journal/tap-journal.ts';
 import type { KernelOutcome } from './kernel/kernel-outcome.ts';
+import { decideRestart } from './kernel/restart.ts';
 import { tapTransaction } from './kernel/tap-transaction.ts';
 import type { TapParameters } from './kernel/terminal-data.ts';
 import { checkTerminalProfile, type TerminalProfile } from './kernel/terminal-profile.ts';
@@ -61,7 +62,18 @@ export type Validator = {
    * @throws JournalFault when the record cannot be kept: the gate stays shut
    */
   tap(card: CardChannel, keyedAmountFen?: Fen): Promise<TapResult>;
+  /**
+   * One rider: taps, and while the restart rules say so waits for the card to come again. Every presentation that got as far as an
+   * application leaves its own record.
+   *
+   * @param nextCard waits for a card in the field; null when the rider has gone
+   * @returns each presentation in order; the last one is the rider's answer. Empty when nobody came
+   */
+  serve(nextCard: () => Promise<CardChannel | null>, keyedAmountFen?: Fen): Promise<readonly TapResult[]>;
 };
+
+/** Presentations of one rider: after the third a person should look at the card. */
+const PRESENTATIONS_MAX = 3;
 
 /** A terminal in process. Everything it knows of the world comes through its settings, so that a seeded run repeats itself. */
 export function createValidator(settings: ValidatorSettings): Validator {
@@ -75,7 +87,19 @@ export function createValidator(settings: ValidatorSettings): Validator {
   const stopwatch = settings.stopwatch ?? (() => performance.now());
   let recentTaps: readonly RecentTap[] = [];
 
-  return {
+  const validator: Validator = {
+    async serve(nextCard, keyedAmountFen) {
+      const results: TapResult[] = [];
+      for (;;) {
+        const card = await nextCard();
+        if (card === null) return results;
+        const result = await validator.tap(card, keyedAmountFen);
+        results.push(result);
+        const restart = decideRestart(result.outcome, results.length, PRESENTATIONS_MAX);
+        if (restart.next !== 'present_again') return results;
+      }
+    },
+
     async tap(card, keyedAmountFen) {
       const steps: TapStep[] = [];
       let startedAt = stopwatch();
@@ -122,6 +146,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
       return { outcome, decision, tappedAtMs, tapSequence, record, steps };
     },
   };
+  return validator;
 }
 
 /** The profile with the objects that name this device: 9F1E and 9F1C. */
