@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { countArgument, parsedOrUsage, runCommand, UsageFault } from '../scenarios/command-line.ts';
 import { runMorningPeak } from './morning-peak-run.ts';
 
 // `npm run bench -- <what>`: load on a gateway of its own, on this machine only.
@@ -15,14 +16,6 @@ const HELP = `Usage: npm run bench -- <what> [options]
 Exit code: 0, 1 when a threshold does not hold, 2 for a command that makes no sense.
 `;
 
-class UsageFault extends Error {}
-
-function count(name: string, text: string, most: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > most) throw new UsageFault(`${name} takes a number from 1 to ${most}`);
-  return value;
-}
-
 async function run(): Promise<number> {
   const { values, positionals } = parse();
   if (values.help === true) {
@@ -31,8 +24,8 @@ async function run(): Promise<number> {
   }
   if (positionals[0] !== 'morning-peak') throw new UsageFault('say what to bench');
   const code = await runMorningPeak({
-    ratePerS: count('--rate', values.rate ?? '200', 20_000),
-    seconds: count('--seconds', values.seconds ?? '10', 3_600),
+    ratePerS: countArgument('--rate', values.rate ?? '200', { least: 1, most: 20_000 }),
+    seconds: countArgument('--seconds', values.seconds ?? '10', { least: 1, most: 3_600 }),
     summaryFile: values.summary ?? null,
     onProgress: (line) => process.stderr.write(`${line}\n`),
   });
@@ -40,8 +33,8 @@ async function run(): Promise<number> {
 }
 
 function parse() {
-  try {
-    return parseArgs({
+  return parsedOrUsage(() =>
+    parseArgs({
       allowPositionals: true,
       options: {
         rate: { type: 'string' },
@@ -49,16 +42,8 @@ function parse() {
         summary: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
-    });
-  } catch (error) {
-    throw new UsageFault(error instanceof Error ? error.message : 'unknown option');
-  }
+    }),
+  );
 }
 
-try {
-  process.exitCode = await run();
-} catch (error) {
-  if (!(error instanceof UsageFault)) throw error;
-  process.stderr.write(`${error.message}\nTry npm run bench -- --help\n`);
-  process.exitCode = 2;
-}
+await runCommand('bench', run);

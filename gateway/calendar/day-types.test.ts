@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { missing, SHARED_FOLDER } from '../../test-requirements.ts';
 import { calendarStatus } from './calendar-status.ts';
 import { compileCalendar, type CalendarFile } from './calendar-file.ts';
 import {
@@ -19,9 +20,8 @@ import { mergeCalendar } from './import-calendar.ts';
 import { CALENDAR_FILE, loadCalendar, loadCalendarFile } from './load-calendar.ts';
 import { instantOf, wallTime, zoneClock } from './zone-clock.ts';
 
-const VECTOR = path.join(import.meta.dirname, '../../../shared/vectors/cn-daytypes-2008-2026.json');
-const present = existsSync(VECTOR);
-const skip = present || process.env['REQUIRE_ALL'] === '1' ? false : 'shared material not present';
+const VECTOR = path.join(SHARED_FOLDER, 'vectors/cn-daytypes-2008-2026.json');
+const skip = missing('shared');
 const calendar = loadCalendar();
 
 test('every day of 2008 to 2026 has the type that the published list gives it', { skip }, () => {

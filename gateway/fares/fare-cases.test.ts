@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { missing, SHARED_FOLDER } from '../../test-requirements.ts';
 import { loadCalendar } from '../calendar/load-calendar.ts';
 import { checkFareCase, type CaseVerdict } from './check-fare-case.ts';
 import { loadJurisdictions } from './load-jurisdictions.ts';
 import { loadRuleBook } from './load-rule-sets.ts';
 
-const VECTORS = path.join(import.meta.dirname, '../../../shared/vectors');
-const present = existsSync(VECTORS);
-const skip = present || process.env['REQUIRE_ALL'] === '1' ? false : 'shared material not present';
+const VECTORS = path.join(SHARED_FOLDER, 'vectors');
+const skip = missing('shared');
 
 const calendar = loadCalendar();
 const context = { ruleBook: loadRuleBook(calendar), calendar, jurisdictions: loadJurisdictions() };

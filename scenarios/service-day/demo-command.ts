@@ -5,9 +5,9 @@ import { SingleBar } from 'cli-progress';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { isIsoDate, isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { loadCalendar } from '@tapgate/gateway/calendar/load-calendar';
-import { describeStartFault, StartFault } from '@tapgate/gateway/start-fault';
 import { startOwnGateway } from '../city/attach-gateway.ts';
 import { coveredWorkingDay } from '../city/covered-working-day.ts';
+import { countArgument, parsedOrUsage, runCommand, UsageFault } from '../command-line.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { demoReport, formatReport } from './demo-report.ts';
 import { readSentFiles } from './read-sent-files.ts';
@@ -33,8 +33,6 @@ Options:
 Exit code: 0 when everything ties, 1 when something does not, 2 for a command that makes no sense.
 `;
 
-class UsageFault extends Error {}
-
 type Order = {
   readonly cards: number;
   readonly taps: number;
@@ -57,15 +55,15 @@ function readOrder(): Order | null {
   if (existsSync(outDir) && readdirSync(outDir).length > 0)
     throw new UsageFault(`${outDir} is not empty: name another folder with --out`);
   return {
-    cards: count('--cards', values.cards ?? '500', 20, 1_000_000),
-    taps: count('--taps', values.taps ?? '5000', 100, 10_000_000),
+    cards: countArgument('--cards', values.cards ?? '500', { least: 20, most: 1_000_000 }),
+    taps: countArgument('--taps', values.taps ?? '5000', { least: 100, most: 10_000_000 }),
     ...{ seed, date, outDir, json: values.json === true },
   };
 }
 
 function parseArguments() {
-  try {
-    return parseArgs({
+  return parsedOrUsage(() =>
+    parseArgs({
       options: {
         cards: { type: 'string' },
         taps: { type: 'string' },
@@ -75,17 +73,8 @@ function parseArguments() {
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
-    }).values;
-  } catch (error) {
-    throw new UsageFault(error instanceof Error ? error.message : 'unknown option');
-  }
-}
-
-function count(name: string, text: string, least: number, most: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most))
-    throw new UsageFault(`${name} takes a number from ${least} to ${most}`);
-  return value;
+    }),
+  ).values;
 }
 
 async function run(order: Order): Promise<boolean> {
@@ -128,16 +117,9 @@ async function run(order: Order): Promise<boolean> {
   }
 }
 
-try {
+await runCommand('demo', async () => {
   const order = readOrder();
-  if (order === null) process.stdout.write(HELP);
-  else process.exitCode = (await run(order)) ? 0 : 1;
-} catch (error) {
-  if (error instanceof UsageFault) {
-    process.stderr.write(`${error.message}\nTry npm run demo -- --help\n`);
-    process.exitCode = 2;
-  } else if (error instanceof StartFault) {
-    process.stderr.write(`${describeStartFault(error)}\n`);
-    process.exitCode = error.exitCode;
-  } else throw error;
-}
+  if (order !== null) return (await run(order)) ? 0 : 1;
+  process.stdout.write(HELP);
+  return 0;
+});

@@ -4,11 +4,11 @@ import { isIsoDate, isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers'
 import { fen, formatYuan } from '@tapgate/sdk/wire/money';
 import { loadCalendar } from '@tapgate/gateway/calendar/load-calendar';
 import { readSettings } from '@tapgate/gateway/settings';
-import { describeStartFault, StartFault } from '@tapgate/gateway/start-fault';
 import { attachGateway } from '../city/attach-gateway.ts';
 import { City } from '../city/city.ts';
 import { coveredWorkingDay } from '../city/covered-working-day.ts';
 import { OperatorDesk } from '../city/operator-desk.ts';
+import { parsedOrUsage, runCommand, UsageFault } from '../command-line.ts';
 import { placesOf } from './places.ts';
 import { TAP_SCENARIOS, type TapScenario } from './tap-scenarios.ts';
 import { TapWalk, type WalkEnd, type WalkStep } from './tap-walk.ts';
@@ -34,9 +34,6 @@ Options:
 Environment: HOST, PORT, DATA_DIR, KEYSTORE_PASSPHRASE as for npm start.
 Exit code: 0 when every scenario ended as it stands for, 1 when one did not, 2 for a command that makes no sense.
 `;
-
-/** A command line that makes no sense; its message is for people. */
-class UsageFault extends Error {}
 
 type Order = {
   readonly scenarios: readonly TapScenario[];
@@ -65,8 +62,8 @@ function readOrder(): Order | null {
 }
 
 function parseArguments() {
-  try {
-    return parseArgs({
+  return parsedOrUsage(() =>
+    parseArgs({
       allowPositionals: true,
       options: {
         all: { type: 'boolean' },
@@ -75,10 +72,8 @@ function parseArguments() {
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
-    });
-  } catch (error) {
-    throw new UsageFault(error instanceof Error ? error.message : 'unknown option');
-  }
+    }),
+  );
 }
 
 function findScenario(name: string): TapScenario {
@@ -162,16 +157,9 @@ function print(order: Order, scenario: TapScenario, report: Report): void {
 
 const yuan = (amount: number | null): string => (amount === null ? 'none' : formatYuan(fen(amount)));
 
-try {
+await runCommand('tap', async () => {
   const order = readOrder();
-  if (order === null) process.stdout.write(HELP);
-  else process.exitCode = (await run(order)) ? 0 : 1;
-} catch (error) {
-  if (error instanceof UsageFault) {
-    process.stderr.write(`${error.message}\nTry npm run tap -- --help\n`);
-    process.exitCode = 2;
-  } else if (error instanceof StartFault) {
-    process.stderr.write(`${describeStartFault(error)}\n`);
-    process.exitCode = error.exitCode;
-  } else throw error;
-}
+  if (order !== null) return (await run(order)) ? 0 : 1;
+  process.stdout.write(HELP);
+  return 0;
+});
