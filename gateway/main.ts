@@ -109,11 +109,17 @@ function introduce(server: RunningDatabase, keys: OpenKeystore, gateway: Running
   }
   say(`gateway   listens on ${gateway.url}`);
   say();
+  // What is set for this gateway must be set for those who look for it.
+  const set = ['HOST', 'PORT', 'DATA_DIR'].filter((name) => process.env[name] !== undefined);
+  const where = set.map((name) => `${name}=${process.env[name] ?? ''} `).join('');
   say('Try next, in another terminal:');
   say(`  curl ${gateway.url}/health`);
-  say('  npm run tap -- --all          one tap of every kind down the whole line');
-  say('  npm run keys -- list          which keys there are');
-  say(`  curl -H "Authorization: Bearer $(npm run -s keys -- operator-token)" ${gateway.url}/v1/settlement`);
+  say(`  ${where}npm run tap -- --all          one tap of every kind down the whole line`);
+  say(`  ${where}npm run keys -- list          which keys there are`);
+  say('  npm run demo                  a whole service day, and the proof that it ties');
+  say(
+    `  curl -H "Authorization: Bearer $(${where}npm run -s keys -- operator-token)" ${gateway.url}/v1/settlement`,
+  );
   say('Ctrl-C stops the gateway and its database.');
 }
 
