@@ -20,7 +20,7 @@ export type RunningDatabase = {
   readonly destroy: () => Promise<void>;
 };
 
-const DATABASE_NAME = 'tapgate';
+export const DATABASE_NAME = 'tapgate';
 
 /**
  * Starts the embedded server of DATA_DIR, or checks the one that DATABASE_URL names.

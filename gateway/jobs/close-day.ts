@@ -18,6 +18,7 @@ import type { KeyProvider } from '../keys/key-provider.ts';
 import { postBatch } from '../ledger/post-batch.ts';
 import {
   cutOver,
+  findCutOver,
   findPreviousManifestSm3,
   readBatches,
   readClearingParties,
@@ -104,6 +105,28 @@ export async function closeDay(
   });
 }
 
+export type BuildRefusal = { readonly code: 'clearing_date_open' };
+
+/**
+ * Brings the files of a closed date under `outDir` again, all or those of one party or kind: from the journeys of the range and
+ * from what was signed. It makes no batch that was not made; closing does.
+ *
+ * @refuses clearing_date_open for a date without a cut-over
+ * @throws StoreFault, KeyFault, ClearingFault
+ */
+export async function buildDay(
+  dependencies: ClosingDependencies,
+  order: { readonly clearingDate: IsoDate; readonly party?: string; readonly kind?: BatchKind },
+): Promise<ClosedDay | BuildRefusal> {
+  const { database } = dependencies;
+  return whileClosingAlone(database.hot, async () => {
+    const cut = await findCutOver(database, order.clearingDate);
+    if (cut === null) return { code: 'clearing_date_open' };
+    const closing = new Closing(dependencies, cut, await readClearingParties(database));
+    return { cutOver: cut, batches: await closing.buildRecorded(order) };
+  });
+}
+
 /** One closing under way: what every batch of it shares. */
 class Closing {
   readonly #with: ClosingDependencies;
@@ -130,6 +153,21 @@ class Closing {
       closed.push(await this.#close(batch, this.#with.profiles.of(funder)));
     }
     return closed;
+  }
+
+  async buildRecorded(wanted: {
+    readonly clearingDate: IsoDate;
+    readonly party?: string;
+    readonly kind?: BatchKind;
+  }): Promise<ClosedBatch[]> {
+    const built: ClosedBatch[] = [];
+    for (const signed of await readBatches(this.#with.database, wanted)) {
+      const bank = this.#parties.banks.find((known) => known.bankId === signed.party);
+      const { party, kind, clearingDate, sequence } = signed;
+      const profile = this.#with.profiles.of(party, bank?.unionpayId ?? null);
+      built.push(await this.#close({ party, kind, clearingDate, sequence }, profile));
+    }
+    return built;
   }
 
   async #close(batch: BatchIdentity, profile: ClearingProfile): Promise<ClosedBatch> {

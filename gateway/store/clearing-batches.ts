@@ -284,3 +284,31 @@ export async function readClearingParties(database: Database): Promise<ClearingP
     };
   });
 }
+
+/** A closed date as a list shows it. */
+export type ClosedDate = CutOver & {
+  readonly batches: number;
+  readonly records: number;
+  readonly totalFen: Fen;
+};
+
+/** The newest closed dates, newest first. @throws StoreFault */
+export async function listClosedDates(database: Database, limit: number): Promise<ClosedDate[]> {
+  const rows = await faultsTranslated(
+    () => database.hot<(CutOverRow & { batches: string; records: string; total_fen: string })[]>`
+      select cut.clearing_date::text, after_settled_no, up_to_settled_no, cut_at, count(batch.party) as batches,
+        coalesce(sum(records), 0) as records, coalesce(sum(total_fen), 0) as total_fen
+      from cut_over as cut left join clearing_batch as batch using (clearing_date)
+      group by cut.clearing_date, after_settled_no, up_to_settled_no, cut_at
+      order by cut.clearing_date desc limit ${limit}`,
+  );
+  return rows.map((row) => ({
+    clearingDate: isoDate(row.clearing_date),
+    afterSettledNo: Number(row.after_settled_no),
+    upToSettledNo: Number(row.up_to_settled_no),
+    cutAtMs: row.cut_at.getTime(),
+    batches: Number(row.batches),
+    records: Number(row.records),
+    totalFen: fen(Number(row.total_fen)),
+  }));
+}

@@ -112,7 +112,11 @@ export class Tc526Reader implements FormatReader {
     } else {
       this.#judgeEnds(this.#header, this.#buffer.toString('latin1'));
     }
-    const emptyIsAgreed = this.#expected?.emptyFile === 'file';
+    // The layout's own rule is one record at least; a profile may agree on less, and our own default does.
+    const emptyIsAgreed =
+      this.#expected === null
+        ? this.#header?.startsWith('TGTC526H') === true
+        : this.#expected.emptyFile === 'file';
     if (this.#records === 0 && !emptyIsAgreed) findings.add('no_records');
     return this.#inspection();
   }

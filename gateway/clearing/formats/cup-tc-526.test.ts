@@ -319,7 +319,11 @@ const REFUSED: readonly (readonly [what: string, change: (file: Buffer) => Buffe
   ],
   ['a 31st of June', (file) => replaced(file, 46 + 397, '260631'), 'date_invalid'],
   ['a name that ends in half a character', (file) => replaced(file, 46 + 167, '\xb9'), 'encoding_invalid'],
-  ['no record at all', (file) => Buffer.concat([file.subarray(0, 46), file.subarray(-49)]), 'no_records'],
+  [
+    "no record at all behind a partner's header",
+    () => Buffer.concat([HAND_TYPED.subarray(0, 46), HAND_TYPED.subarray(-49)]),
+    'no_records',
+  ],
   ['a byte too many', (file) => Buffer.concat([file, Buffer.from('x')]), 'truncated'],
 ];
 
@@ -339,6 +343,23 @@ function replaced(file: Buffer, at: number, text: string): Buffer {
   changed.write(text, at, 'latin1');
   return changed;
 }
+
+test('a day without records is a file where our own default or the profile says so, and refused where it does not', () => {
+  assert.deepEqual(read(write([])).inspection.errors, []);
+  const codes = (['file', 'manifest_only'] as const).map((emptyFile) => {
+    const reader = new Tc526Reader({
+      party: 'BANK1',
+      cnapsCode: null,
+      institutionId: '01020000',
+      tc526: PROFILE.tc526,
+      emptyFile,
+      isBankingDay: () => true,
+    });
+    reader.push(write([]));
+    return reader.end().errors.map((error) => error.code);
+  });
+  assert.deepEqual(codes, [[], ['no_records']]);
+});
 
 test('under a profile the bank, the currency and the header are judged', () => {
   const judge = (institutionId: string): string[] => {

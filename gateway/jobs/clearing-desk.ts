@@ -1,0 +1,213 @@
+import path from 'node:path';
+import { isIsoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
+import { formatYuan } from '@tapgate/sdk/wire/money';
+import { loadCalendar } from '../calendar/load-calendar.ts';
+import { BATCH_KINDS, type BatchKind } from '../clearing/clearing-batch.ts';
+import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
+import { borrowDatabase } from '../database/running-database.ts';
+import { loadRuleBook } from '../fares/load-rule-sets.ts';
+import { KeystoreProvider } from '../keys/keystore-provider.ts';
+import { openKeystore } from '../keys/open-keystore.ts';
+import { readSettings } from '../settings.ts';
+import { StartFault } from '../start-fault.ts';
+import { listClosedDates, readBatches } from '../store/clearing-batches.ts';
+import { openDatabase, type Database } from '../store/connection.ts';
+import { DataKeys } from '../store/data-keys.ts';
+import { migrateDatabase } from '../store/migrate.ts';
+import { loadReferenceData } from '../store/reference-data.ts';
+import { readSettlementGauge } from '../store/settlement-gauge.ts';
+import { buildDay, closeDay, type ClosedBatch, type ClosingDependencies } from './close-day.ts';
+import { closeWaiting, settleAll } from './settle-taps.ts';
+
+/** What a command prints: lines for people, or one JSON object; and how the process ends. */
+export type DeskAnswer = { readonly exit: 0 | 1; readonly lines: readonly string[]; readonly json: unknown };
+
+/** Longer than any journey is let to last: an entry older than this at the cut-over will get no exit any more. */
+const WAITING_MAX_MS = 4 * 60 * 60 * 1000;
+const STATUS_DATES = 14;
+
+type Desk = { readonly database: Database; readonly keys: KeystoreProvider };
+
+/** Opens what a clearing command works with, and lets go of it afterwards. @throws StartFault */
+async function atDesk(work: (desk: Desk) => Promise<DeskAnswer>): Promise<DeskAnswer> {
+  const settings = readSettings(process.env);
+  const keystore = openKeystore(settings);
+  if (keystore === null) {
+    throw new StartFault('keystore_missing', 'there is no keystore yet: the first npm start makes it');
+  }
+  const server = await borrowDatabase(settings);
+  try {
+    await migrateDatabase(server.url);
+    const database = await openDatabase(server.url);
+    try {
+      return await work({ database, keys: new KeystoreProvider(keystore.keystore) });
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await server.giveBack();
+  }
+}
+
+function closingDependencies({ database, keys }: Desk, outDir: string): ClosingDependencies {
+  const dataKeys = new DataKeys(database, keys);
+  return {
+    database,
+    keys,
+    outDir,
+    dataKeyOf: (serviceDate) => dataKeys.forReading(serviceDate),
+    calendar: loadCalendar(),
+    profiles: loadClearingProfiles(),
+  };
+}
+
+/**
+ * `close`: settles what is left, ends the waiting of entries whose exit will not come, cuts over, and makes every batch.
+ * The next date is closed when none is named.
+ */
+export function runClose(order: {
+  readonly date: IsoDate | null;
+  readonly cutAtMs: number;
+  readonly outDir: string;
+}): Promise<DeskAnswer> {
+  return atDesk(async (desk) => {
+    const clearingDate = order.date ?? (await nextDate(desk.database));
+    if (clearingDate === null) {
+      return refused('clearing_date_missing', 'no date was ever closed: name the first one with --date');
+    }
+    const dependencies = closingDependencies(desk, order.outDir);
+    const settling = {
+      ...desk,
+      calendar: dependencies.calendar,
+      reference: await loadReferenceData(desk.database),
+      ruleBook: loadRuleBook(dependencies.calendar),
+    };
+    await settleAll(settling);
+    await closeWaiting(settling, order.cutAtMs - WAITING_MAX_MS);
+    const closed = await closeDay(dependencies, { clearingDate, cutAtMs: order.cutAtMs });
+    if ('code' in closed) return refused(closed.code, `the newest closed date is ${closed.lastClosed}`);
+    return batchesAnswer(clearingDate, closed.batches, order.outDir);
+  });
+}
+
+async function nextDate(database: Database): Promise<IsoDate | null> {
+  const [newest] = await listClosedDates(database, 1);
+  if (newest === undefined) return null;
+  const next = new Date(Date.parse(`${newest.clearingDate}T00:00:00Z`) + 86_400_000)
+    .toISOString()
+    .slice(0, 10);
+  return isIsoDate(next) ? next : null;
+}
+
+/** `build`: the files of a closed date again, all or those of one party or kind. */
+export function runBuild(order: {
+  readonly date: IsoDate;
+  readonly party: string | null;
+  readonly kind: BatchKind | null;
+  readonly outDir: string;
+}): Promise<DeskAnswer> {
+  return atDesk(async (desk) => {
+    const built = await buildDay(closingDependencies(desk, order.outDir), {
+      clearingDate: order.date,
+      ...(order.party === null ? {} : { party: order.party }),
+      ...(order.kind === null ? {} : { kind: order.kind }),
+    });
+    if ('code' in built) return refused(built.code, 'this date is not closed: close it first');
+    return batchesAnswer(order.date, built.batches, order.outDir);
+  });
+}
+
+/** `status`: the newest closed dates and what waits for the next one; of one date, its batches. */
+export function runStatus(order: { readonly date: IsoDate | null }): Promise<DeskAnswer> {
+  return atDesk(async ({ database }) => {
+    if (order.date !== null) return dateStatus(database, order.date);
+    const dates = await listClosedDates(database, STATUS_DATES);
+    const { ready, waiting } = await readSettlementGauge(database);
+    const rows = dates.map((date) => [
+      date.clearingDate,
+      new Date(date.cutAtMs).toISOString(),
+      `${date.batches} batches`,
+      `${date.records} records`,
+      formatYuan(date.totalFen),
+    ]);
+    return {
+      exit: 0,
+      lines: [
+        ...aligned(rows),
+        `${ready} taps are accepted and not settled; ${waiting} wait for their other end`,
+      ],
+      json: { dates, ready, waiting },
+    };
+  });
+}
+
+async function dateStatus(database: Database, clearingDate: IsoDate): Promise<DeskAnswer> {
+  const batches = await readBatches(database, { clearingDate });
+  if (batches.length === 0) return refused('clearing_date_open', 'this date is not closed');
+  const rows = batches.map((batch) => [
+    batch.party,
+    batch.kind,
+    String(batch.sequence),
+    batch.fileName ?? 'no file',
+    `${batch.records} records`,
+    formatYuan(batch.totalFen),
+    ...(batch.withheld.records === 0
+      ? []
+      : [`${batch.withheld.records} withheld, ${formatYuan(batch.withheld.totalFen)}`]),
+  ]);
+  return {
+    exit: 0,
+    lines: aligned(rows),
+    json: batches.map(
+      ({ party, kind, sequence, fileName, records, totalFen, withheld, fileSm3, fileSha256 }) => ({
+        party,
+        kind,
+        clearingDate,
+        sequence,
+        file: fileName,
+        records,
+        totalFen,
+        withheld,
+        sm3: hex(fileSm3),
+        sha256: hex(fileSha256),
+      }),
+    ),
+  };
+}
+
+function batchesAnswer(clearingDate: IsoDate, batches: readonly ClosedBatch[], outDir: string): DeskAnswer {
+  const rows = batches.map((batch) => [
+    batch.party,
+    batch.kind,
+    `${batch.records} records`,
+    formatYuan(batch.totalFen),
+    batch.file === null ? 'no file' : path.join(outDir, batch.file),
+  ]);
+  return {
+    exit: 0,
+    lines: [`${clearingDate}: ${batches.length} batches`, ...aligned(rows)],
+    json: { clearingDate, batches },
+  };
+}
+
+function refused(code: string, text: string): DeskAnswer {
+  return { exit: 1, lines: [`${code}: ${text}`], json: { error: { code, text } } };
+}
+
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').toUpperCase();
+
+export function batchKindNamed(text: string): BatchKind | null {
+  return BATCH_KINDS.find((kind) => kind === text) ?? null;
+}
