@@ -74,6 +74,16 @@ async function startHolder(dataDir: string): Promise<{ process: ChildProcess; ur
   return { process: holder, url: line.toString('utf8').trim() };
 }
 
+/** The shell that would stop the server after the holder's end, killed too: as when a whole container is. */
+function killWatch(dataDir: string): void {
+  process.kill(Number(readFileSync(path.join(homeOf(dataDir).folder, 'watch.pid'), 'utf8')), 'SIGKILL');
+}
+
+async function untilGone(pid: number, data: string): Promise<void> {
+  for (let waited = 0; waited < 20_000 && holderOf(pid, data) === 'ours'; waited += 50) await delay(50);
+  assert.equal(holderOf(pid, data), 'gone');
+}
+
 async function kill(holder: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const ended = once(holder, 'exit');
   holder.kill(signal);
@@ -179,8 +189,9 @@ test('a gateway that starts while its killed predecessor’s server still runs t
   const holder = await startHolder(dataDir);
   const pid = serverPid(dataDir);
   await query(holder.url, 'create table kept (n integer)');
+  killWatch(dataDir);
   await kill(holder.process, 'SIGKILL');
-  assert.equal(serverPid(dataDir), pid, 'the server outlives a kill -9 of the gateway');
+  assert.equal(serverPid(dataDir), pid, 'nobody told the server to stop');
 
   const database = await start(dataDir);
   assert.equal(serverPid(dataDir), pid);
@@ -193,15 +204,30 @@ test('a gateway that starts while its killed predecessor’s server still runs t
   await again.destroy();
 });
 
+test('a gateway that is killed takes its server along, and one that starts at the same moment is not led astray', async () => {
+  const dataDir = newDataDir();
+  const holder = await startHolder(dataDir);
+  const pid = serverPid(dataDir);
+  await kill(holder.process, 'SIGKILL');
+  await untilGone(pid, homeOf(dataDir).data);
+
+  const again = await startHolder(dataDir);
+  const killed = kill(again.process, 'SIGKILL');
+  const database = await start(dataDir);
+  await killed;
+  const kept = serverPid(dataDir);
+  await delay(1_500);
+  assert.equal(serverPid(dataDir), kept, 'the server that was found or started stays');
+  await database.destroy();
+});
+
 test('a gateway that ends without stopping its server takes it along', async () => {
   const dataDir = newDataDir();
   const holder = await startHolder(dataDir);
   const pid = serverPid(dataDir);
   await kill(holder.process, 'SIGUSR2');
   assert.equal(holder.process.exitCode, 7, 'it ended by itself');
-  const { data } = homeOf(dataDir);
-  for (let waited = 0; waited < 10_000 && holderOf(pid, data) === 'ours'; waited += 50) await delay(50);
-  assert.equal(holderOf(pid, data), 'gone');
+  await untilGone(pid, homeOf(dataDir).data);
   await (await start(dataDir)).destroy();
 });
 
@@ -210,6 +236,7 @@ test('after kill -9 of gateway and server the stale lock is no obstacle, and wha
   const holder = await startHolder(dataDir);
   await query(holder.url, 'create table kept as select 1 as n');
   const pid = serverPid(dataDir);
+  killWatch(dataDir);
   await kill(holder.process, 'SIGKILL');
   process.kill(pid, 'SIGKILL');
   assert.ok(existsSync(path.join(homeOf(dataDir).data, 'postmaster.pid')), 'the lock is left behind');
@@ -260,7 +287,7 @@ test('of two gateways that start at once in a fresh folder one gets the database
   for (const result of [one, two]) {
     if (result.status !== 'fulfilled') continue;
     if (result.value.url === null) assert.match(result.value.said, /data_dir_in_use/);
-    else await kill(result.value.process, 'SIGKILL');
+    else await kill(result.value.process, 'SIGTERM');
   }
   await (await start(dataDir)).destroy();
 });

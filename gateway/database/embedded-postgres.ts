@@ -4,7 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StartFault } from '../start-fault.ts';
 import { openServerSession, ServerSessionFault, type ServerSession } from '../store/server-session.ts';
 import { openCluster, rememberPort, removeCluster, SERVER_USER, type Cluster } from './cluster.ts';
-import { clearForeignLock, findRunningServer, launchServer, stopServer, waitForEnd } from './postmaster.ts';
+import {
+  clearForeignLock,
+  findRunningServer,
+  launchServer,
+  isAboutToStop,
+  stopServer,
+  waitForEnd,
+  watchOver,
+  type Watch,
+} from './postmaster.ts';
 import type { ServerHome } from './server-home.ts';
 
 /** A real PostgreSQL server that belongs to one DATA_DIR and ends with the process that started or adopted it. */
@@ -26,6 +35,7 @@ export type EmbeddedServer = {
 const ATTEMPTS_MAX = 8;
 const RETRY_MS = 500;
 const CLAIM_WAIT_MS = 3_000;
+const STOPPING_WAIT_MS = 10_000;
 const WATCH_MS = 1_000;
 const WATCH_MAX_MS = 30_000;
 /** a server that is just starting replays its log first, see postmaster.ts */
@@ -52,6 +62,7 @@ type Joined = {
   readonly pid: number;
   readonly adopted: boolean;
   readonly session: ServerSession;
+  readonly watch: Watch;
 };
 
 type JoinOptions = {
@@ -76,7 +87,13 @@ async function joinServer(cluster: Cluster, options: JoinOptions): Promise<Joine
       const session = await openSession(urlOf(password, running.port), running.pid, home);
       if (session === null) continue;
       await claim(session, home, options.onEvent);
-      return { port: running.port, pid: running.pid, adopted: true, session };
+      if (await isAboutToStop(running.pid, home)) {
+        await session.close();
+        await waitForEnd(running.pid, home.data, STOPPING_WAIT_MS);
+        continue;
+      }
+      const watch = watchOver(running.pid, home, cluster.account);
+      return { port: running.port, pid: running.pid, adopted: true, session, watch };
     }
     clearForeignLock(home.data);
     const launch = await launchServer({
@@ -90,10 +107,14 @@ async function joinServer(cluster: Cluster, options: JoinOptions): Promise<Joine
       case 'ready':
         try {
           const session = await openSession(urlOf(password, port), launch.pid, home);
-          if (session === null) continue;
+          if (session === null) {
+            launch.watch.end();
+            continue;
+          }
           await claim(session, home, options.onEvent);
-          return { port, pid: launch.pid, adopted: false, session };
+          return { port, pid: launch.pid, adopted: false, session, watch: launch.watch };
         } catch (error) {
+          launch.watch.end();
           await stopServer(launch.pid, home.data);
           throw error;
         }
@@ -176,7 +197,9 @@ async function freePort(): Promise<number> {
   });
 }
 
-/** Watches the server and starts it again when it ended by itself; clients keep their URL. */
+/**
+ * Starts the server again when it ended by itself (clients keep their URL), and sees to it that it ends with this process.
+ */
 function keepRunning(cluster: Cluster, first: Joined, onEvent: (line: string) => void): EmbeddedServer {
   const { home, password } = cluster;
   let current = first;
@@ -184,9 +207,10 @@ function keepRunning(cluster: Cluster, first: Joined, onEvent: (line: string) =>
   let restart: Promise<void> = Promise.resolve();
   let waitMs = WATCH_MS;
 
-  const watch = async (): Promise<void> => {
+  const restartIfEnded = async (): Promise<void> => {
     if (stopping || findRunningServer(home.data) !== null) return;
     onEvent('PostgreSQL ended unexpectedly and is started again');
+    current.watch.end();
     await current.session.close();
     try {
       current = await joinServer(cluster, { port: current.port, mayMove: false, onEvent });
@@ -199,26 +223,20 @@ function keepRunning(cluster: Cluster, first: Joined, onEvent: (line: string) =>
   };
   const schedule = (): NodeJS.Timeout =>
     setTimeout(() => {
-      restart = watch().finally(() => {
+      restart = restartIfEnded().finally(() => {
         if (!stopping) timer = schedule();
       });
     }, waitMs).unref();
   let timer = schedule();
-
-  // The last resort, when this process ends without `stop`: the server is told, nobody waits for it.
-  const onExit = (): void => {
-    if (findRunningServer(home.data)?.pid === current.pid) process.kill(current.pid, 'SIGINT');
-  };
-  process.once('exit', onExit);
 
   const stop = async (): Promise<void> => {
     if (stopping) return;
     stopping = true;
     clearTimeout(timer);
     await restart;
+    current.watch.end();
     await current.session.close();
     await stopServer(current.pid, home.data);
-    process.removeListener('exit', onExit);
   };
   return {
     cluster,

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -9,7 +9,9 @@ import {
   renameSync,
   statSync,
   unlinkSync,
+  writeFileSync,
 } from 'node:fs';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StartFault, systemErrorCode } from '../start-fault.ts';
@@ -94,6 +96,57 @@ export function clearForeignLock(data: string): void {
   if (lock !== null && holderOf(lock.pid, data) === 'foreign') unlinkSync(lockFileOf(data));
 }
 
+const watchFileOf = (home: ServerHome): string => path.join(home.folder, 'watch.pid');
+const WATCH_NAME = 'tapgate-watch';
+
+/** Stops a server when this process ends in whatever way, kill -9 included. */
+export type Watch = { readonly end: () => void };
+
+/**
+ * A shell that waits on a pipe from us: when we are gone the pipe is closed, and it tells the server to stop, if the lock still
+ * names that server. It has a session of its own, as the server has.
+ */
+export function watchOver(pid: number, home: ServerHome, account: ServerAccount): Watch {
+  const script = 'read -r _; read -r holder < "$2/postmaster.pid" && [ "$holder" = "$1" ] && kill -INT "$1"';
+  const watch = spawn('/bin/sh', ['-c', script, WATCH_NAME, String(pid), home.data], {
+    ...asAccount(account),
+    cwd: home.folder,
+    env: SERVER_ENVIRONMENT,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Without a shell the server would only outlive a kill -9, to be adopted by the next start.
+  watch.on('error', () => undefined);
+  watch.stdin.on('error', () => undefined);
+  watch.unref();
+  if (watch.stdin instanceof Socket) watch.stdin.unref();
+  if (watch.pid !== undefined) writeFileSync(watchFileOf(home), `${watch.pid}\n`, { mode: 0o600 });
+  return {
+    end: () => {
+      watch.kill('SIGKILL');
+    },
+  };
+}
+
+/**
+ * True when a server that still answers will end in a moment, because the watch of a process that was killed has told it to, or
+ * is about to: such a server is not taken over.
+ */
+export async function isAboutToStop(pid: number, home: ServerHome): Promise<boolean> {
+  const file = watchFileOf(home);
+  const watchPid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  let isSeen = false;
+  for (let waited = 0; waited < WATCH_ACTS_MAX_MS; waited += POLL_MS) {
+    const args = argumentsOf(watchPid);
+    if (typeof args === 'string' || !args.includes(WATCH_NAME) || !args.includes(String(pid))) break;
+    isSeen = true;
+    await delay(POLL_MS);
+  }
+  return isSeen || readLockFile(home.data)?.status === 'stopping';
+}
+
+const WATCH_ACTS_MAX_MS = 5_000;
+
 export type LaunchOptions = {
   readonly binaries: ServerBinaries;
   readonly home: ServerHome;
@@ -104,7 +157,7 @@ export type LaunchOptions = {
 };
 
 export type Launch =
-  | { readonly outcome: 'ready'; readonly process: ChildProcess; readonly pid: number }
+  | { readonly outcome: 'ready'; readonly pid: number; readonly watch: Watch }
   | { readonly outcome: 'port_taken' | 'locked' }
   | { readonly outcome: 'failed'; readonly reason: string };
 
@@ -135,6 +188,7 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
   );
   closeSync(log);
   server.unref();
+  const watch = server.pid === undefined ? null : watchOver(server.pid, home, account);
   const ended = new Promise<'ended'>((resolve) => {
     server.once('exit', () => {
       resolve('ended');
@@ -146,16 +200,20 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
   const startedAt = Date.now();
   let toldSlow = false;
   while (Date.now() - startedAt < START_MAX_MS) {
-    if ((await Promise.race([ended, delay(20)])) === 'ended') return explainEnd(home.log, startsAt);
+    if ((await Promise.race([ended, delay(20)])) === 'ended') {
+      watch?.end();
+      return explainEnd(home.log, startsAt);
+    }
     const lock = readLockFile(home.data);
-    if (server.pid !== undefined && lock?.pid === server.pid && lock.status === 'ready') {
-      return { outcome: 'ready', process: server, pid: server.pid };
+    if (watch !== null && lock?.pid === server.pid && lock?.status === 'ready') {
+      return { outcome: 'ready', pid: lock.pid, watch };
     }
     if (!toldSlow && Date.now() - startedAt > SLOW_START_MS) {
       toldSlow = true;
       options.onSlow();
     }
   }
+  watch?.end();
   server.kill('SIGQUIT');
   return { outcome: 'failed', reason: `not ready after ${START_MAX_MS / 60_000} minutes` };
 }
