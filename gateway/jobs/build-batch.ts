@@ -16,13 +16,16 @@ export type BuiltFile = FileDigest & BatchTotals & { readonly withheld: BatchTot
  * Streams the items of a batch through its format into a file under its temporary name. Nothing of the batch is kept but its
  * sums: the memory is that of one piece. An item that the format refuses is withheld with all its journeys.
  *
- * @param keepWithheld is told of each piece's withheld journeys before the file is finished
+ * @param watch is told of each piece's withheld journeys before the file is finished, and of each piece that was written
  */
 export async function buildFile<Item extends Presentment | DeferredCharge | ClaimedRide>(
   place: { readonly folder: string; readonly name: string },
   format: BatchFormat<Item>,
   pieces: AsyncIterable<BatchPiece<Item>>,
-  keepWithheld: (withheld: readonly WithheldJourney[]) => Promise<void>,
+  watch: {
+    readonly keepWithheld: (withheld: readonly WithheldJourney[]) => Promise<void>;
+    readonly pieceWritten: () => void;
+  },
 ): Promise<BuiltFile> {
   const file = new BatchFile(place.folder, place.name);
   try {
@@ -43,8 +46,9 @@ export async function buildFile<Item extends Presentment | DeferredCharge | Clai
         records += 1;
         totalFen = addFen(totalFen, amountOf(item));
       }
+      watch.pieceWritten();
       if (withheld.length === 0) continue;
-      await keepWithheld(withheld);
+      await watch.keepWithheld(withheld);
       withheldRecords += withheld.length;
       withheldFen = withheld.reduce((sum, journey) => addFen(sum, journey.amountFen), withheldFen);
     }

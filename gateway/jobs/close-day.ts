@@ -39,7 +39,13 @@ import { buildFile, type BuiltFile } from './build-batch.ts';
 
 /** Steps of a closing at which it may be killed; each is told when it is done. */
 export type ClosingStep =
-  'cut_over' | 'file_built' | 'batch_recorded' | 'file_published' | 'manifest_written' | 'signature_written';
+  | 'cut_over'
+  | 'piece_written'
+  | 'file_built'
+  | 'batch_recorded'
+  | 'file_published'
+  | 'manifest_written'
+  | 'signature_written';
 
 export type ClosingDependencies = {
   readonly database: Database;
@@ -271,7 +277,8 @@ class Closing {
     name: string,
     keepWithheld: (withheld: readonly WithheldJourney[]) => Promise<void>,
   ): Promise<BuiltFile> {
-    const { database, dataKeyOf, keys } = this.#with;
+    const { database, dataKeyOf, keys, reached } = this.#with;
+    const watch = { keepWithheld, pieceWritten: () => reached?.('piece_written', batch) };
     const source: ItemSource = {
       database,
       dataKeyOf: cached(dataKeyOf),
@@ -282,20 +289,20 @@ class Closing {
     switch (batch.kind) {
       case 'offline_purchase': {
         const items = presentments(source, batch.party, profile.tapAgeMaxDays, this.#parties.merchants);
-        return buildFile(place, cupTc526(batch, profile), items, keepWithheld);
+        return buildFile(place, cupTc526(batch, profile), items, watch);
       }
       case 'deferred_charge': {
         const bank = this.#parties.banks.find((known) => known.bankId === batch.party);
         if (bank === undefined) throw new RangeError('a batch is for a bank that is known');
         const items = deferredCharges(source, batch.party, profile.tapAgeMaxDays);
-        return buildFile(place, deferredCharge(batch, bank), items, keepWithheld);
+        return buildFile(place, deferredCharge(batch, bank), items, watch);
       }
       case 'subsidy_claim':
         return buildFile(
           place,
           subsidyClaim(batch),
           claimedRides(source, batch.party, keys.claimSalt()),
-          keepWithheld,
+          watch,
         );
     }
   }

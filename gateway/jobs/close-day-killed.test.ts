@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, before, test } from 'node:test';
+import { derToRs, sm2Verify } from '@tapgate/sdk/gm/sm2';
+import { startDatabase, type RunningDatabase } from '../database/database.ts';
+import { openDatabase } from '../store/connection.ts';
+import { migrateDatabase } from '../store/migrate.ts';
+import {
+  MANIFEST_PUBLIC_KEY,
+  writeParties,
+  writeSettled,
+  type FixtureJourney,
+} from '../store/settled-day.fixture.ts';
+import type { ClosingStep } from './close-day.ts';
+
+// kill -9 at every step of closing and building: whatever a crash leaves, the next run ends in the same state with the same bytes.
+
+const VICTIM = fileURLToPath(new URL('./closing-victim.fixture.ts', import.meta.url));
+const DATE = '2026-11-20';
+const AT = Date.parse('2026-11-20T00:10:00Z');
+const STEPS: readonly ClosingStep[] = [
+  'cut_over',
+  'piece_written',
+  'file_built',
+  'batch_recorded',
+  'file_published',
+  'manifest_written',
+  'signature_written',
+];
+// Each step once at a desk, twenty times in CI; KILLS=200 by hand.
+const KILLS = Number(process.env['KILLS'] ?? (process.env['REQUIRE_ALL'] === '1' ? 20 : 7));
+const SEED = Number(process.env['SEED'] ?? 20_261_121);
+
+const journey = (card: number, more: Partial<FixtureJourney>): FixtureJourney => ({
+  card,
+  bankId: card % 2 === 0 ? 'BANK1' : 'BANK2',
+  serviceDate: DATE,
+  lineId: 'BUS',
+  rail: 'offline_purchase',
+  fareFen: 200,
+  taps: [
+    {
+      terminal: 'BUS00001',
+      sequence: card,
+      atMs: AT + card * 1_000,
+      kind: 'single',
+      atc: card,
+      amountFen: 200,
+    },
+  ],
+  ...more,
+});
+const DAY: readonly FixtureJourney[] = Array.from({ length: 24 }, (_, index) => {
+  const card = index + 1;
+  if (card % 3 === 0) return journey(card, { rail: 'oda', lineId: 'METRO', fareFen: 100 * card });
+  if (card % 5 === 0) return journey(card, { fareFen: 100, claim: { listFareFen: 200, claimedFen: 100 } });
+  return journey(card, {});
+});
+
+let server: RunningDatabase;
+const names: string[] = [];
+const folders: string[] = [];
+let sequence = 0;
+
+before(async () => {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'tapgate-killed-'));
+  server = await startDatabase({ dataDir, databaseUrl: process.env['DATABASE_URL'] ?? null });
+});
+
+after(async () => {
+  for (const name of names) await server.dropDatabase(name);
+  await server.destroy();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A database with the settled day in it, and nothing closed. */
+async function settledDay(): Promise<string> {
+  sequence += 1;
+  const name = `killed_${process.pid}_${sequence}`;
+  names.push(name);
+  const url = await server.createDatabase(name);
+  await migrateDatabase(url);
+  const database = await openDatabase(url);
+  await writeParties(database.hot);
+  await writeSettled(database.hot, DAY);
+  await database.close();
+  return url;
+}
+
+function outDir(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tapgate-killed-files-'));
+  folders.push(folder);
+  return folder;
+}
+
+type Death = { readonly step: ClosingStep; readonly time: number };
+
+/** @returns true when the process was killed, false when it came to its end */
+function run(work: 'close' | 'build', url: string, dir: string, death: Death | null): boolean {
+  const fatal = death === null ? ['none', '0'] : [death.step, String(death.time)];
+  const { signal, status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', VICTIM, work, url, dir, DATE, String(AT + 86_400_000), ...fatal],
+    { encoding: 'utf8' },
+  );
+  if (signal === 'SIGKILL') return true;
+  assert.equal(status, 0, stderr);
+  return false;
+}
+
+/** Everything but signatures, which are made once and differ from run to run. */
+function filesOf(dir: string): Record<string, string> {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    files
+      .map((entry) => path.join(entry.parentPath, entry.name))
+      .filter((file) => !file.endsWith('.sig'))
+      .sort()
+      .map((file) => [
+        path.relative(dir, file),
+        createHash('sha256').update(readFileSync(file)).digest('hex'),
+      ]),
+  );
+}
+
+/** What the database holds of the closing, signatures apart. */
+async function booksOf(url: string): Promise<unknown> {
+  const database = await openDatabase(url);
+  try {
+    const { hot } = database;
+    return [
+      await hot`select * from cut_over`,
+      await hot`select party, kind, sequence, file_name, records, total_fen, withheld_fen, file_sm3, manifest_sm3, previous_manifest_sm3
+        from clearing_batch order by party, kind, sequence`,
+      await hot`select journey_id, cause, amount_fen from withheld_presentment order by journey_id`,
+      await hot`select posting_id, debit_account, credit_account, amount_fen from posting order by posting_id`,
+    ];
+  } finally {
+    await database.close();
+  }
+}
+
+async function assertSignaturesAreTheStoredOnes(url: string, dir: string): Promise<void> {
+  const database = await openDatabase(url);
+  try {
+    const rows = await database.hot<
+      { party: string; file_name: string; signature: Buffer; manifest: Buffer }[]
+    >`
+      select party, file_name, signature, manifest from clearing_batch`;
+    for (const { party, file_name, signature, manifest } of rows) {
+      const file = readFileSync(path.join(dir, DATE, party, `${file_name}.sig`));
+      assert.ok(file.equals(signature), `${file_name}: the signature is the one that was stored`);
+      const signatureRs = derToRs(signature);
+      assert.ok(signatureRs !== null);
+      assert.ok(sm2Verify({ publicKeyXy: MANIFEST_PUBLIC_KEY, message: manifest, signatureRs }));
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+/** Steps in turn, so that each is hit, each at a place that the seed chooses. */
+function* deaths(seed: number): Generator<Death> {
+  let state = seed;
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    return (state >> 8) % below;
+  };
+  for (let round = 0; ; round += 1) {
+    const step = STEPS[round % STEPS.length] ?? 'cut_over';
+    yield { step, time: step === 'cut_over' ? 1 : 1 + next(round < STEPS.length ? 1 : 7) };
+  }
+}
+
+test(`killed ${KILLS} times in closing and building, the same state and the same bytes`, async (t) => {
+  t.diagnostic(`seed ${SEED}`);
+  const referenceUrl = await settledDay();
+  const referenceDir = outDir();
+  assert.equal(run('close', referenceUrl, referenceDir, null), false);
+  const files = filesOf(referenceDir);
+  const books = await booksOf(referenceUrl);
+  assert.equal(Object.keys(files).length, 14, 'seven files and their manifests');
+
+  const hit = new Map<string, number>();
+  const death = deaths(SEED);
+  let kills = 0;
+  const killed = (work: 'close' | 'build', url: string, dir: string): boolean => {
+    const { value } = death.next() as { value: Death };
+    if (!run(work, url, dir, value)) return false;
+    kills += 1;
+    hit.set(value.step, (hit.get(value.step) ?? 0) + 1);
+    return true;
+  };
+  while (kills < KILLS) {
+    const url = await settledDay();
+    let dir = outDir();
+    // Half the crashes lose the disk with the files as well; the database survives, as it is durable.
+    for (let round = 0; round < 5 && killed('close', url, dir); round += 1)
+      if (round % 2 === 1) dir = outDir();
+    run('close', url, dir, null);
+    assert.deepEqual(filesOf(dir), files);
+    assert.deepEqual(await booksOf(url), books);
+    const again = outDir();
+    for (let round = 0; round < 2; round += 1) killed('build', url, again);
+    run('build', url, again, null);
+    assert.deepEqual(filesOf(again), files);
+    assert.deepEqual(await booksOf(url), books);
+    await assertSignaturesAreTheStoredOnes(url, dir);
+    await assertSignaturesAreTheStoredOnes(url, again);
+  }
+  if (KILLS >= STEPS.length) assert.deepEqual([...hit.keys()].sort(), [...STEPS].sort(), 'each step was hit');
+  t.diagnostic([...hit].map(([step, times]) => `${step} ${times}`).join(', '));
+});
