@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startOwnGateway } from '../scenarios/city/attach-gateway.ts';
-import { k6Path } from '../test-requirements.ts';
+import { k6Path } from './k6-binary.ts';
 import { prepareTaps } from './prepared-taps.ts';
 
 export type MorningPeakOrder = {

@@ -67,8 +67,9 @@ const DAY_PARTS = [
   { fromHour: 19, toHour: 22, share: 0.05 },
 ] as const;
 
-const OFFLINE_FROM_HOUR = 7;
-const OFFLINE_TO_HOUR = 10;
+/** The offline bus is out of coverage for three hours of the peak, ms after local midnight; then it uploads. */
+const OUT_OF_COVERAGE_MS = 7 * HOUR_MS + 15 * MINUTE_MS;
+export const BACK_IN_COVERAGE_MS = 10 * HOUR_MS + 15 * MINUTE_MS;
 
 const SHARE = {
   senior: 0.22,
@@ -185,11 +186,8 @@ function tripStartMs(random: SeededRandom): number {
 }
 
 function isOffline(sinceMidnightMs: number): boolean {
-  return sinceMidnightMs >= OFFLINE_FROM_HOUR * HOUR_MS && sinceMidnightMs < OFFLINE_TO_HOUR * HOUR_MS;
+  return sinceMidnightMs >= OUT_OF_COVERAGE_MS && sinceMidnightMs < BACK_IN_COVERAGE_MS;
 }
-
-/** When the offline bus is back in coverage, ms after local midnight. */
-export const BACK_IN_COVERAGE_MS = OFFLINE_TO_HOUR * HOUR_MS + 15 * MINUTE_MS;
 
 function expectedOutcome(card: PlannedCard, faultyGate: boolean): TapOutcome {
   switch (card.standing) {
