@@ -251,6 +251,7 @@ function explainEnd(logFile: string, from: number): Launch {
 }
 
 const FAST_STOP_MAX_MS = 60_000;
+const REAP_MAX_MS = 1_000;
 const POLL_MS = 20;
 
 /**
@@ -263,7 +264,11 @@ export async function stopServer(pid: number, data: string): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     if (isGone(pid, data)) return;
     process.kill(pid, signal);
-    if (await waitForEnd(pid, data, FAST_STOP_MAX_MS)) return;
+    if (await waitForEnd(pid, data, FAST_STOP_MAX_MS)) {
+      // Ended, but still in the process table until its parent, which is mostly us, has taken note.
+      for (let waited = 0; waited < REAP_MAX_MS && isAlive(pid); waited += POLL_MS) await delay(POLL_MS);
+      return;
+    }
   }
   throw new StartFault('database_start_failed', `PostgreSQL, process ${pid}, does not stop`);
 }
