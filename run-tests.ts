@@ -34,9 +34,7 @@ if (files.length === 0) {
 
 /** Starts a server for the files that ask for a database; null when none does, or when one is given. */
 async function startSharedServer(): Promise<{ url: string; destroy: () => Promise<void> } | null> {
-  const asks = files.some((file) =>
-    /startTestDatabase/.test(readFileSync(path.join(ROOT, file), 'utf8')),
-  );
+  const asks = files.some((file) => /startTestDatabase/.test(readFileSync(path.join(ROOT, file), 'utf8')));
   if (!asks || process.env['TEST_DATABASE_URL'] !== undefined) return null;
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tapgate-tests-'));
   const server = await startDatabase({ dataDir, databaseUrl: null });
