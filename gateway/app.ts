@@ -3,6 +3,7 @@ import { refuse } from '@tapgate/sdk/wire/refusals';
 import type { ClearingProfiles } from './clearing/load-clearing-profiles.ts';
 import { mountCardRegisters } from './http/card-registers.ts';
 import { mountOperatorRoutes } from './http/operator-routes.ts';
+import { PeerGone } from './http/node-exchange.ts';
 import { RefusalTally } from './http/refusal-tally.ts';
 import { refusalResponse, useRequestContext, type GatewayEnv } from './http/request-context.ts';
 import { healthRoute, ROUTES } from './http/route-table.ts';
@@ -79,7 +80,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   describeRoutes(app);
   app.notFound((context) => refusalResponse(context, refuse('route_unknown')));
   app.onError((fault, context) => {
-    onFault(fault);
+    if (!(fault instanceof PeerGone)) onFault(fault);
     return refusalResponse(context, refuse('gateway_unavailable'));
   });
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Server } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { createAdaptorServer } from '@hono/node-server';
 import { TAP_BODY_BYTES_MAX } from '@tapgate/sdk/wire/limits';
 import { startTestDatabase, type TestDatabase } from '../database/test-database.ts';
 import { findTerminal, SignedTaps } from '../intake/signed-taps.fixture.ts';
@@ -35,11 +37,14 @@ const changedAt = (bytes: Uint8Array, at: number): Uint8Array => {
   return copy;
 };
 
-/** A body without a stated length, of more bytes than any route takes. */
-function endless(): ReadableStream<Uint8Array> {
+/** A body without a stated length, of more bytes than the route takes. */
+function unstated(): ReadableStream<Uint8Array> {
+  let pieces = 0;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
-      controller.enqueue(new Uint8Array(1_024).fill(0x20));
+      pieces += 1;
+      if (pieces > 32) controller.close();
+      else controller.enqueue(new Uint8Array(1_024).fill(0x20));
     },
   });
 }
@@ -89,7 +94,7 @@ const CASES: readonly Case[] = [
     body: () => `{"record":"${'A'.repeat(TAP_BODY_BYTES_MAX)}"}`,
     is: [413, 'body_too_large'],
   },
-  { fact: 'a stream over the bound', body: () => endless(), is: [413, 'body_too_large'] },
+  { fact: 'a stream over the bound', body: () => unstated(), is: [413, 'body_too_large'] },
   { fact: 'no body', body: () => '', is: [400, 'json_malformed'] },
   { fact: 'JSON that ends too soon', body: () => '{"record":', is: [400, 'json_malformed'] },
   { fact: 'text after the JSON', body: ({ record }) => `${tapBody(record)}x`, is: [400, 'json_malformed'] },
@@ -231,11 +236,20 @@ describe('bad input is refused with a code and a field, and leaves nothing but a
   let world: TestWorld;
   let gateway: ReturnType<typeof openTestApp>;
   let good: Good;
+  let listener: Server;
+  let baseUrl: string;
 
   before(async () => {
     server = await startTestDatabase();
     world = await openTestWorld(server.url, { nowMs: NOW_MS });
     gateway = openTestApp(world, { clock: () => NOW_MS });
+    listener = createAdaptorServer({ fetch: gateway.app.fetch, overrideGlobalObjects: false }) as Server;
+    await new Promise<void>((resolve) => {
+      listener.listen(0, '127.0.0.1', resolve);
+    });
+    const address = listener.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    baseUrl = `http://127.0.0.1:${address.port}`;
     const taps = new SignedTaps(world.keystore);
     const bank = world.demo.banks[0];
     const placement = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'single' });
@@ -250,12 +264,14 @@ describe('bad input is refused with a code and a field, and leaves nothing but a
     };
   });
   after(async () => {
+    listener.closeAllConnections();
+    listener.close();
     await gateway.stop();
     await world.database.close();
     await server.stop();
   });
 
-  async function send(given: Case): Promise<Response> {
+  async function send(given: Case, transport: 'app' | 'socket'): Promise<Response> {
     const stated: Record<string, string | undefined> = {
       'Content-Type': 'application/json',
       Authorization: `Bearer ${good.token}`,
@@ -266,17 +282,20 @@ describe('bad input is refused with a code and a field, and leaves nothing but a
     );
     const method = given.method ?? 'POST';
     const body = method === 'GET' ? undefined : (given.body?.(good) ?? tapBody(good.record));
-    const request = new Request(`http://gateway${given.path ?? '/v1/taps'}`, {
+    const request = new Request(`${baseUrl}${given.path ?? '/v1/taps'}`, {
       method,
       headers,
       ...(body === undefined ? {} : { body, duplex: 'half' }),
     });
-    return gateway.app.request(request);
+    return transport === 'app' ? gateway.app.request(request) : fetch(request);
   }
 
-  for (const given of CASES) {
-    test(given.fact, async () => {
-      const response = await send(given);
+  // In process through fetch's own objects, and over a socket through node's: two ways in, one behaviour.
+  for (const [transport, given] of (['app', 'socket'] as const).flatMap((way) =>
+    CASES.map((of) => [way, of] as const),
+  )) {
+    test(`${given.fact} (${transport})`, async () => {
+      const response = await send(given, transport);
       const text = await response.text();
       const { error } = JSON.parse(text) as { readonly error: Record<string, string> };
       const [status, code, field] = given.is;
@@ -312,7 +331,7 @@ describe('bad input is refused with a code and a field, and leaves nothing but a
     const counted = (code: string): number =>
       refusals.filter((row) => row.code === code).reduce((sum, row) => sum + row.count, 0);
     const expected = (code: string): number =>
-      CASES.filter((given) => given.method === undefined && given.is[1] === code).length;
+      2 * CASES.filter((given) => given.method === undefined && given.is[1] === code).length;
     for (const code of [
       'terminal_mac_invalid',
       'record_malformed',

@@ -32,7 +32,7 @@ export function mountCardRegisters(
   app.post(hotlistVersionsRoute.getRoutingPath(), async (context) => {
     const refusal = await refuseUnlessOperator(context, database);
     if (refusal !== null) return refusalResponse(context, refusal);
-    const body = await readJsonBody(context.req.raw, HotlistChangeBody, REGISTER_BODY_BYTES_MAX);
+    const body = await readJsonBody(context, HotlistChangeBody, REGISTER_BODY_BYTES_MAX);
     if (!body.ok) return refusalResponse(context, body.refusal);
     const version = await publishHotlistVersion(database, {
       publishedAtMs: context.var.nowMs,
@@ -45,7 +45,7 @@ export function mountCardRegisters(
   app.post(enrolmentsRoute.getRoutingPath(), async (context) => {
     const refusal = await refuseUnlessOperator(context, database);
     if (refusal !== null) return refusalResponse(context, refusal);
-    const body = await readJsonBody(context.req.raw, EnrolmentBody, REGISTER_BODY_BYTES_MAX);
+    const body = await readJsonBody(context, EnrolmentBody, REGISTER_BODY_BYTES_MAX);
     if (!body.ok) return refusalResponse(context, body.refusal);
     const { card, category, evidenceKind, birthDate, validFrom, validTo } = body.value;
     const wrong = Object.entries({ birthDate, validFrom, validTo }).find(

@@ -1,5 +1,7 @@
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { z } from '@hono/zod-openapi';
+import { readBody } from './node-exchange.ts';
+import type { GatewayContext } from './request-context.ts';
 
 export type Reading<Value> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly refusal: Refusal };
@@ -13,12 +15,12 @@ const refused = (refusal: Refusal): Reading<never> => ({ ok: false, refusal });
  * @refuses content_type_unsupported, body_too_large, json_malformed, field_invalid with the path of the first bad field
  */
 export async function readJsonBody<Schema extends z.ZodType>(
-  request: Request,
+  context: GatewayContext,
   schema: Schema,
   maxBytes: number,
 ): Promise<Reading<z.output<Schema>>> {
-  if (!isContentType(request, 'application/json')) return refused(refuse('content_type_unsupported'));
-  const body = await readBoundedBody(request, maxBytes);
+  if (!isContentType(context, 'application/json')) return refused(refuse('content_type_unsupported'));
+  const body = await readBody(context, maxBytes);
   return body === null ? refused(refuse('body_too_large')) : parseJson(body, schema);
 }
 
@@ -43,29 +45,11 @@ export function parseJson<Schema extends z.ZodType>(
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** True for the media type itself, whatever its parameters. */
-export function isContentType(request: Request, mediaType: string): boolean {
-  const [found] = (request.headers.get('content-type') ?? '').split(';');
+export function isContentType(context: GatewayContext, mediaType: string): boolean {
+  const stated = context.req.header('content-type') ?? '';
+  if (stated === mediaType) return true;
+  const [found] = stated.split(';');
   return found?.trim().toLowerCase() === mediaType;
-}
-
-/**
- * The body, never more of it than the bound in memory: a stated length over the bound is refused before the first byte, an
- * unstated one as soon as it is passed.
- *
- * @returns null when it is larger
- */
-async function readBoundedBody(request: Request, maxBytes: number): Promise<Uint8Array | null> {
-  const stated = Number(request.headers.get('content-length') ?? '0');
-  if (stated > maxBytes) return null;
-  if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-    size += chunk.length;
-    if (size > maxBytes) return null;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size);
 }
 
 /** `record`, `items[3].name`: outermost first. An unknown field names itself; its name is the peer's, so it is cut and cleaned. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { NodeBindings } from './node-exchange.ts';
 import { errorBody, REFUSAL_STATUS } from './refusal-response.ts';
 
 /** What every handler finds in its context. */
@@ -12,7 +13,7 @@ export type RequestVariables = {
   nowMs: number;
 };
 
-export type GatewayEnv = { Variables: RequestVariables };
+export type GatewayEnv = { Variables: RequestVariables; Bindings: NodeBindings };
 export type GatewayContext = Context<GatewayEnv>;
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;

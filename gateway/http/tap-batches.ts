@@ -5,6 +5,7 @@ import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import { decodeRecord } from '../ingest/authenticate-record.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
 import { readTerminal } from './bearer-token.ts';
+import { bodyChunks } from './node-exchange.ts';
 import { readLines, type BodyLine } from './ndjson-lines.ts';
 import { isContentType, parseJson } from './request-body.ts';
 import { refusalResponse, type GatewayEnv } from './request-context.ts';
@@ -31,11 +32,9 @@ export function mountTapBatches(app: OpenAPIHono<GatewayEnv>, { intake, keys, ta
     };
     if ('code' in session) return refuseWith(session, '');
     const sender = session.terminalId;
-    if (!isContentType(context.req.raw, 'application/x-ndjson'))
+    if (!isContentType(context, 'application/x-ndjson'))
       return refuseWith(refuse('content_type_unsupported'), sender);
     if (uploads >= UPLOADS_MAX) return refuseWith(refuse('overloaded'), sender);
-    const body = context.req.raw.body as ReadableStream<Uint8Array> | null;
-    if (body === null) return context.body('', 200, NDJSON);
 
     uploads += 1;
     const upload = new Upload(intake, sender, nowMs);
@@ -46,7 +45,7 @@ export function mountTapBatches(app: OpenAPIHono<GatewayEnv>, { intake, keys, ta
         // before it has sent everything must not wait for itself. Their size is bounded by BATCH_RECORDS_MAX.
         let line = 0;
         try {
-          await upload.run(body, (answer) => {
+          await upload.run(bodyChunks(context), (answer) => {
             line += 1;
             if ('code' in answer) tally.count(answer.code, sender, nowMs);
             const item = 'code' in answer ? errorBody(answer, requestId) : answer;
@@ -82,7 +81,7 @@ class Upload {
   }
 
   /** Calls `emit` with the answer of each line, in order, as soon as it and those before it are there. */
-  async run(body: ReadableStream<Uint8Array>, emit: (answer: LineAnswer) => void): Promise<void> {
+  async run(body: AsyncIterable<Uint8Array>, emit: (answer: LineAnswer) => void): Promise<void> {
     const underWay: Promise<void>[] = [];
     let lines = 0;
     let last = Promise.resolve();

@@ -5,6 +5,7 @@ import { decodeRecord } from '../ingest/authenticate-record.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { readTerminal } from './bearer-token.ts';
+import { sendJson } from './node-exchange.ts';
 import { readJsonBody } from './request-body.ts';
 import { refusalResponse, type GatewayContext, type GatewayEnv } from './request-context.ts';
 import type { RefusalTally } from './refusal-tally.ts';
@@ -34,12 +35,12 @@ export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, keys, tally }:
     const budgetMs = readBudget(context);
     if (budgetMs === undefined) return refuseWith(refuse('field_invalid', 'Tap-Budget-Ms'));
     if (intake.isOverloadedFor(budgetMs)) return refuseWith(refuse('overloaded'));
-    const body = await readJsonBody(context.req.raw, TapBody, TAP_BODY_BYTES_MAX);
+    const body = await readJsonBody(context, TapBody, TAP_BODY_BYTES_MAX);
     if (!body.ok) return refuseWith(body.refusal);
     const decoded = decodeRecord(body.value.record);
     if (!decoded.ok) return refuseWith(decoded.refusal);
     const result = await intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs });
-    return result.ok ? context.json(result.answer) : refuseWith(result.refusal);
+    return result.ok ? sendJson(context, result.answer) : refuseWith(result.refusal);
   });
 }
 

@@ -37,7 +37,7 @@ export function mountTerminalSessions(app: OpenAPIHono<GatewayEnv>, parts: Termi
   const seenNonces = new SeenNonces();
   app.post(terminalSessionsRoute.getRoutingPath(), async (context) => {
     const { nowMs } = context.var;
-    const body = await readJsonBody(context.req.raw, SessionProofBody, PROOF_BYTES_MAX);
+    const body = await readJsonBody(context, SessionProofBody, PROOF_BYTES_MAX);
     const { keys, tally } = parts;
     if (!body.ok) {
       tally.count(body.refusal.code, '', nowMs);

@@ -48,7 +48,8 @@ describe(`two gateways on one database, seed ${SEED}`, () => {
     server = await startTestDatabase();
     world = await openTestWorld(server.url, { nowMs: NOW_MS });
     otherDatabase = await openDatabase(server.url);
-    gateways = [world, { ...world, database: otherDatabase }].map((of) =>
+    // One of them writes in the shape for Citus, whose statements a single server takes as well.
+    gateways = [world, { ...world, database: { ...otherDatabase, isCitus: true } }].map((of) =>
       openTestApp(of, { clock: () => NOW_MS }),
     );
     taps = new SignedTaps(world.keystore);

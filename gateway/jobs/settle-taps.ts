@@ -15,7 +15,7 @@ import type { KeyProvider } from '../keys/key-provider.ts';
 import { postFare } from '../ledger/post-fare.ts';
 import type { Posting } from '../ledger/posting.ts';
 import { readEnrolments, type CardEnrolment } from '../store/concession-enrolments.ts';
-import type { Database } from '../store/connection.ts';
+import type { Database, Transaction } from '../store/connection.ts';
 import type { ReferenceData } from '../store/reference-data.ts';
 import {
   cardName,
@@ -29,7 +29,6 @@ import {
   type AtcRange,
   type CardKey,
   type SettledAct,
-  type Transaction,
   type UnsettledTap,
 } from '../store/settling.ts';
 

@@ -3,9 +3,8 @@ import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { byteas } from './array-parameters.ts';
 import { tokenOfBytes, bytesOfToken } from './pan-token-bytes.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
-import type { Database } from './connection.ts';
+import type { Database, Transaction } from './connection.ts';
 import { concessionEnrolment } from './schema/reference.ts';
-import type { Transaction } from './settling.ts';
 import { faultsTranslated } from './store-fault.ts';
 
 /** A card's right to a rider category, as the desk wrote it down. Dates are calendar dates of the operator. */

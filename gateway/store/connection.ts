@@ -9,6 +9,7 @@ import { faultsTranslated } from './store-fault.ts';
 const schema = { ...reference, ...taps, ...money };
 
 export type HotSql = postgres.Sql<{ int8: number }>;
+export type Transaction = postgres.TransactionSql<{ int8: number }>;
 
 /** Every bigint of ours (a sequence, a number of fen) is a safe integer; postgres.js would give a string. */
 const INT8 = { to: 20, from: [20], serialize: String, parse: Number };
@@ -20,6 +21,8 @@ const INT8 = { to: 20, from: [20], serialize: String, parse: Number };
 export type Database = {
   readonly orm: PostgresJsDatabase<typeof schema>;
   readonly hot: HotSql;
+  /** the tables are spread over many servers: statements for many cards take another shape */
+  readonly isCitus: boolean;
   close(): Promise<void>;
 };
 
@@ -59,15 +62,20 @@ export async function openDatabase(databaseUrl: string, settings: DatabaseSettin
   const close = async (): Promise<void> => {
     await Promise.all([everyday.end({ timeout: 5 }), hot.end({ timeout: 5 })]);
   };
-  const database: Database = { orm: drizzle(everyday, { schema }), hot, close };
+  const orm = drizzle(everyday, { schema });
   try {
-    // The first query of postgres.js also fetches the map of array types, which unnest needs.
-    await faultsTranslated(() => Promise.all([database.orm.execute(drizzleSql`select 1`), hot`select 1`]));
+    // The first query of postgres.js also fetches the map of array types.
+    const [extensions] = await faultsTranslated(() =>
+      Promise.all([
+        hot<{ found: boolean }[]>`select exists (select from pg_extension where extname = 'citus') as found`,
+        orm.execute(drizzleSql`select 1`),
+      ]),
+    );
+    return { orm, hot, isCitus: extensions[0]?.found === true, close };
   } catch (error) {
     await close();
     throw error;
   }
-  return database;
 }
 
 /** True when the database answers a query within the time; never throws. */

@@ -5,14 +5,12 @@ import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
 import type postgres from 'postgres';
 import type { SettledJourney } from '../journeys/settle-card.ts';
 import type { Posting } from '../ledger/posting.ts';
-import type { Database } from './connection.ts';
+import type { Database, Transaction } from './connection.ts';
 import { insertRows, type InsertShape } from './multi-row-insert.ts';
 import { byteas } from './array-parameters.ts';
 import { bytesOfToken, tokenOfBytes } from './pan-token-bytes.ts';
 import { settleAlone, shareSettling } from './settling-lock.ts';
 import { faultsTranslated } from './store-fault.ts';
-
-export type Transaction = postgres.TransactionSql<{ int8: number }>;
 
 /** A tap in the queue between accepted and settled. */
 export type UnsettledTap = {

@@ -2,8 +2,7 @@ import type { PanToken } from '@tapgate/sdk/wire/identifiers';
 import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
 import type { DeliveredTap, HotlistStay, ReportedAct, TapFacts } from '../ingest/tap-facts.ts';
 import type { Database } from './connection.ts';
-import { byteas } from './array-parameters.ts';
-import { bytesOfToken } from './pan-token-bytes.ts';
+import { hexByteaArray, numberArray, textArray } from './array-literal.ts';
 import { faultsTranslated } from './store-fault.ts';
 
 /** The names under which the store knows a tap and its card. */
@@ -91,33 +90,36 @@ export async function readTapFacts(database: Database, keys: readonly TapKeys[])
   });
 }
 
-function factsQuery(database: Database, keys: readonly TapKeys[]): Promise<FactRow[]> {
-  const { hot } = database;
-  const terminals = keys.map((key) => key.terminalId);
-  const sequences = keys.map((key) => key.tapSequence);
-  const tokens = keys.map((key) => bytesOfToken(key.panToken));
-  const psns = keys.map((key) => key.psn);
-  const atcs = keys.map((key) => key.atc);
-  return hot<FactRow[]>`
-    select 'delivered' as arm, t.terminal_id, t.tap_sequence as number, null::bytea as pan_token, null::smallint as psn,
-      null::integer as atc, t.record_sm3 as bytes, t.outcome, t.cause, null::integer as until, null::timestamptz as at
-    from unnest(${terminals}::text[], ${sequences}::bigint[]) as k (terminal_id, tap_sequence)
-    join tap_identity t on t.terminal_id = k.terminal_id and t.tap_sequence = k.tap_sequence
-    union all
-    select 'act', a.terminal_id, a.tap_sequence, a.pan_token, a.psn, a.atc, a.cryptogram, null, null, null, null
-    from unnest(${byteas(hot, tokens)}, ${psns}::smallint[], ${atcs}::integer[]) as k (pan_token, psn, atc)
-    join card_atc a on a.pan_token = k.pan_token and a.psn = k.psn and a.atc = k.atc
-    union all
-    select 'card', null, null, c.pan_token, c.psn,
-      (select max(a.atc) from card_atc a where a.pan_token = c.pan_token and a.psn = c.psn),
-      c.verified_certificate_sm3, null, null, null, null
-    from unnest(${byteas(hot, tokens)}, ${psns}::smallint[]) as k (pan_token, psn)
-    join card c on c.pan_token = k.pan_token and c.psn = k.psn
-    union all
-    select 'hotlist', null, h.added_version, h.pan_token, h.psn, null, null, null, null, h.removed_version, v.published_at
-    from unnest(${byteas(hot, tokens)}, ${psns}::smallint[]) as k (pan_token, psn)
-    join hotlist_entry h on h.pan_token = k.pan_token and h.psn = k.psn
-    join hotlist_version v on v.version = h.added_version`;
+const FACTS = `
+select 'delivered' as arm, t.terminal_id, t.tap_sequence as number, null::bytea as pan_token, null::smallint as psn,
+  null::integer as atc, t.record_sm3 as bytes, t.outcome, t.cause, null::integer as until, null::timestamptz as at
+from unnest($1::text[], $2::bigint[]) as k (terminal_id, tap_sequence)
+join tap_identity t on t.terminal_id = k.terminal_id and t.tap_sequence = k.tap_sequence
+union all
+select 'act', a.terminal_id, a.tap_sequence, a.pan_token, a.psn, a.atc, a.cryptogram, null, null, null, null
+from unnest($3::bytea[], $4::smallint[], $5::integer[]) as k (pan_token, psn, atc)
+join card_atc a on a.pan_token = k.pan_token and a.psn = k.psn and a.atc = k.atc
+union all
+select 'card', null, null, c.pan_token, c.psn,
+  (select max(a.atc) from card_atc a where a.pan_token = c.pan_token and a.psn = c.psn),
+  c.verified_certificate_sm3, null, null, null, null
+from unnest($3::bytea[], $4::smallint[]) as k (pan_token, psn)
+join card c on c.pan_token = k.pan_token and c.psn = k.psn
+union all
+select 'hotlist', null, h.added_version, h.pan_token, h.psn, null, null, null, null, h.removed_version, v.published_at
+from unnest($3::bytea[], $4::smallint[]) as k (pan_token, psn)
+join hotlist_entry h on h.pan_token = k.pan_token and h.psn = k.psn
+join hotlist_version v on v.version = h.added_version`;
+
+function factsQuery({ hot }: Database, keys: readonly TapKeys[]): Promise<FactRow[]> {
+  const parameters = [
+    textArray(keys.map((key) => key.terminalId)),
+    numberArray(keys.map((key) => key.tapSequence)),
+    hexByteaArray(keys.map((key) => key.panToken)),
+    numberArray(keys.map((key) => key.psn)),
+    numberArray(keys.map((key) => key.atc)),
+  ];
+  return hot.unsafe<FactRow[]>(FACTS, parameters, { prepare: true });
 }
 
 function cardName(token: Uint8Array | null, psn: number | null): string {
