@@ -84,11 +84,7 @@ function verifyRate(): number {
 
 /** The floor: no look at the record, no look-up; but durable before the answer, in groups as the product does. */
 async function driveParseCommit(own: OwnGateway, prepared: PreparedTaps): Promise<Driven> {
-  const { options } = own.database.hot;
-  const sql = postgres({
-    ...{ host: options.host[0] ?? '127.0.0.1', port: options.port[0] ?? 5432, database: options.database },
-    ...{ username: options.user, password: options.pass ?? '', max: 2, onnotice: () => undefined },
-  });
+  const sql = postgres(own.databaseUrl, { max: 2, onnotice: () => undefined });
   await sql`create table raw_record (record bytea not null)`;
   let waiting: { record: Buffer; done: () => void; failed: (error: unknown) => void }[] = [];
   let inFlight = 0;
