@@ -61,12 +61,17 @@ function describeEmbedded(server: EmbeddedServer): readonly string[] {
       `127.0.0.1:${server.port}, process ${server.pid}${user}`,
     `its data and log: ${home.folder}`,
     `its programs: ${binaries.folder}`,
-    `look into it: PGPASSFILE=${passFile} psql -h 127.0.0.1 -p ${server.port} -U ${SERVER_USER} ${DATABASE_NAME}`,
+    `look into it: PGPASSFILE=${shellWord(passFile)} psql -h 127.0.0.1 -p ${server.port} -U ${SERVER_USER} ${DATABASE_NAME}`,
   ];
   const unused = isRoot() ? listUnusedHomes() : [];
   return unused.length === 0
     ? lines
     : [...lines, `databases of folders that are gone, yours to remove: ${unused.join(' ')}`];
+}
+
+/** A path as it can be pasted into a shell. */
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 async function externalDatabase(url: string): Promise<RunningDatabase> {

@@ -114,8 +114,8 @@ async function joinServer(cluster: Cluster, options: JoinOptions): Promise<Joine
           await claim(session, home, options.onEvent);
           return { port, pid: launch.pid, adopted: false, session, watch: launch.watch };
         } catch (error) {
-          launch.watch.end();
           await stopServer(launch.pid, home.data);
+          launch.watch.end();
           throw error;
         }
       case 'port_taken':
@@ -234,9 +234,10 @@ function keepRunning(cluster: Cluster, first: Joined, onEvent: (line: string) =>
     stopping = true;
     clearTimeout(timer);
     await restart;
-    current.watch.end();
     await current.session.close();
     await stopServer(current.pid, home.data);
+    // Last: had this process died on the way here, the watch would have finished the job.
+    current.watch.end();
   };
   return {
     cluster,
