@@ -49,25 +49,24 @@ export function fixedRecord<Name extends string>(
     throw new RangeError(`the fields end at byte ${next - 1}, not ${recordBytes}`);
 
   return (values) => {
-    const record = Buffer.alloc(recordBytes, 0x20);
-    for (const field of fields) {
-      const value = values[field.name];
-      const offset = field.start - 1;
-      if (typeof value !== 'string') {
-        if (value.length > field.bytes)
-          throw new RangeError(`field ${field.name} is wider than ${field.bytes}`);
-        record.set(value, offset);
+    const record = Buffer.alloc(recordBytes);
+    const encoded: { readonly bytes: Uint8Array; readonly offset: number }[] = [];
+    let text = '';
+    for (const { name, start, bytes, fill } of fields) {
+      const value = values[name];
+      if (value.length > bytes) throw new RangeError(`field ${name} is wider than ${bytes}`);
+      if (typeof value === 'string') {
+        text += fill === 'right_zeros' ? value.padStart(bytes, '0') : value.padEnd(bytes, ' ');
         continue;
       }
-      if (value.length > field.bytes)
-        throw new RangeError(`field ${field.name} is wider than ${field.bytes}`);
-      if (!/^[\x20-\x7e]*$/.test(value)) throw new RangeError(`field ${field.name} is not ASCII`);
-      if (field.fill === 'right_zeros') {
-        record.write('0'.repeat(field.bytes - value.length) + value, offset, 'latin1');
-      } else {
-        record.write(value, offset, 'latin1');
-      }
+      encoded.push({ bytes: value, offset: start - 1 });
+      text += ' '.repeat(bytes);
     }
+    if (!PRINTABLE_ASCII.test(text)) throw new RangeError('a field is not printable ASCII');
+    record.write(text, 'latin1');
+    for (const { bytes, offset } of encoded) record.set(bytes, offset);
     return record;
   };
 }
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;

@@ -14,13 +14,14 @@ import {
 import { readPresentedTap } from '../clearing/presented-tap.ts';
 import type { WithheldJourney } from '../store/clearing-batches.ts';
 import {
-  openTaps,
+  openSealedTap,
+  readSealedTaps,
   streamChargedJourneys,
   streamFundedJourneys,
   tapName,
   type ChargedJourney,
   type DataKeyReader,
-  type OpenedTap,
+  type SealedTap,
   type SettledRange,
   type TapKey,
 } from '../store/clearing-journeys.ts';
@@ -119,22 +120,57 @@ async function* provenJourneys(
     bankId,
     rail: RAIL_OF_KIND[kind],
   });
-  for await (const piece of ahead(journeys)) {
-    const taps = await openTaps(
-      source.database,
-      source.dataKeyOf,
-      piece.flatMap((journey) => journey.taps),
-    );
+  const ageOf = ageReader(source.clearingDate);
+  for await (const { journeys: piece, taps } of ahead(withTaps(source.database, ahead(journeys)))) {
+    const keys = await dataKeysOf(source.dataKeyOf, taps);
     const proven: ProvenJourney[] = [];
     const withheld: WithheldJourney[] = [];
     for (const journey of piece) {
-      const age = civilDay(source.clearingDate) - civilDay(journey.serviceDate);
-      const read = age > tapAgeMaxDays ? 'tap_too_old' : readTaps(journey, taps);
+      const read = ageOf(journey.serviceDate) > tapAgeMaxDays ? 'tap_too_old' : readTaps(journey, taps, keys);
       if (typeof read === 'string') withheld.push(withheldJourney(journey, read));
       else proven.push({ journey, taps: read });
     }
     yield { proven, withheld };
   }
+}
+
+type JourneysWithTaps = {
+  readonly journeys: readonly ChargedJourney[];
+  readonly taps: ReadonlyMap<string, SealedTap>;
+};
+
+async function* withTaps(
+  database: Database,
+  pieces: AsyncIterable<readonly ChargedJourney[]>,
+): AsyncGenerator<JourneysWithTaps> {
+  for await (const journeys of pieces) {
+    const keys = journeys.flatMap((journey) => journey.taps);
+    yield { journeys, taps: await readSealedTaps(database, keys) };
+  }
+}
+
+/** Days from a service date to the clearing date; a file has few dates and very many journeys. */
+function ageReader(clearingDate: IsoDate): (serviceDate: IsoDate) => number {
+  const today = civilDay(clearingDate);
+  const known = new Map<IsoDate, number>();
+  return (serviceDate) => {
+    const present = known.get(serviceDate);
+    if (present !== undefined) return present;
+    const age = today - civilDay(serviceDate);
+    known.set(serviceDate, age);
+    return age;
+  };
+}
+
+async function dataKeysOf(
+  dataKeyOf: DataKeyReader,
+  taps: ReadonlyMap<string, SealedTap>,
+): Promise<ReadonlyMap<IsoDate, Uint8Array | null>> {
+  const keys = new Map<IsoDate, Uint8Array | null>();
+  for (const { serviceDate } of taps.values()) {
+    if (!keys.has(serviceDate)) keys.set(serviceDate, await dataKeyOf(serviceDate));
+  }
+  return keys;
 }
 
 /** Asks for the next piece while the last one is worked on. */
@@ -157,15 +193,17 @@ async function* ahead<Piece>(pieces: AsyncGenerator<Piece>): AsyncGenerator<Piec
 
 function readTaps(
   journey: ChargedJourney,
-  taps: ReadonlyMap<string, OpenedTap>,
+  taps: ReadonlyMap<string, SealedTap>,
+  keys: ReadonlyMap<IsoDate, Uint8Array | null>,
 ): ProvenJourney['taps'] | WithholdingCause {
   const read: { atc: number; tap: PresentedTap }[] = [];
-  for (const key of journey.taps) {
-    const opened = taps.get(tapName(key));
-    if (opened === undefined || opened.record === null) return 'evidence_unreadable';
-    const tap = readPresentedTap(opened.record);
+  for (const name of journey.taps) {
+    const sealed = taps.get(tapName(name));
+    const key = sealed === undefined ? null : (keys.get(sealed.serviceDate) ?? null);
+    if (sealed === undefined || key === null) return 'evidence_unreadable';
+    const tap = readPresentedTap(openSealedTap(key, sealed));
     if ('withheld' in tap) return tap.withheld;
-    read.push({ atc: opened.atc, tap });
+    read.push({ atc: sealed.atc, tap });
   }
   return read.length === 0 ? 'evidence_missing' : read;
 }

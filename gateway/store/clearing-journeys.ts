@@ -35,6 +35,18 @@ type ChargedRow = {
   exit_tap_sequence: string | null;
 };
 
+/** A day has few dates and ten million rows: each date is judged once. */
+function dateReader(): (text: string) => IsoDate {
+  const known = new Map<string, IsoDate>();
+  return (text) => {
+    const present = known.get(text);
+    if (present !== undefined) return present;
+    const date = isoDate(text);
+    known.set(text, date);
+    return date;
+  };
+}
+
 /** Rows that travel at once: bounds memory, and is enough for the tap records of one piece to be fetched in one query. */
 const PIECE_ROWS = 1_000;
 /** A day's sort spills to disk below this and is faster in memory; one batch at a time is sorted. */
@@ -61,12 +73,13 @@ export async function* streamChargedJourneys(
         and outcome = 'chargeable' and fare_fen > 0
       order by service_date, pan_token, psn, started_at, journey_id`,
   );
-  for await (const piece of rows) yield piece.map(chargedJourney);
+  const dateOf = dateReader();
+  for await (const piece of rows) yield piece.map((row) => chargedJourney(row, dateOf));
 }
 
-function chargedJourney(row: ChargedRow): ChargedJourney {
+function chargedJourney(row: ChargedRow, dateOf: (text: string) => IsoDate): ChargedJourney {
   return {
-    serviceDate: isoDate(row.service_date),
+    serviceDate: dateOf(row.service_date),
     panToken: row.pan_token,
     psn: row.psn,
     journeyId: row.journey_id,
@@ -178,7 +191,14 @@ async function* streamed<Row extends object>(
   }
 }
 
-export type OpenedTap = { readonly atc: number; readonly record: Uint8Array | null };
+/** A tap's record as the database has it. */
+export type SealedTap = {
+  readonly serviceDate: IsoDate;
+  readonly atc: number;
+  readonly recordSm3: Uint8Array;
+  readonly recordIv: Uint8Array;
+  readonly recordSealed: Uint8Array;
+};
 /** The SM4 key of a service date; null when it was destroyed. */
 export type DataKeyReader = (serviceDate: IsoDate) => Promise<Uint8Array | null>;
 
@@ -193,16 +213,15 @@ type TapRow = {
 };
 
 /**
- * Opens the tap records of a piece of journeys, by terminal and sequence. A record is null when the key of its day was
- * destroyed. Through tap_identity, which knows the service date of every tap: the exit of a journey may belong to the next.
+ * Reads the sealed records of taps, by terminal and sequence. Through tap_identity, which knows the service date of every
+ * tap: the exit of a journey may belong to the next.
  *
- * @throws StoreFault; RangeError when a record opens to other bytes than its SM3 says
+ * @throws StoreFault
  */
-export async function openTaps(
+export async function readSealedTaps(
   database: Database,
-  dataKeyOf: DataKeyReader,
   keys: readonly TapKey[],
-): Promise<ReadonlyMap<string, OpenedTap>> {
+): Promise<ReadonlyMap<string, SealedTap>> {
   const sql = database.hot;
   const rows = await faultsTranslated(
     () => sql<TapRow[]>`
@@ -213,19 +232,24 @@ export async function openTaps(
       join tap on tap.service_date = identity.service_date and tap.pan_token = identity.pan_token
         and tap.terminal_id = identity.terminal_id and tap.tap_sequence = identity.tap_sequence`,
   );
-  const opened = new Map<string, OpenedTap>();
-  for (const row of rows) {
-    const dataKey = await dataKeyOf(isoDate(row.service_date));
-    const record =
-      dataKey === null
-        ? null
-        : openRecord(dataKey, { iv: row.record_iv, sealed: row.record_sealed }, row.record_sm3);
-    opened.set(tapName({ terminalId: row.terminal_id, tapSequence: Number(row.tap_sequence) }), {
-      atc: row.atc,
-      record,
-    });
-  }
-  return opened;
+  const dateOf = dateReader();
+  return new Map(
+    rows.map((row) => [
+      tapName({ terminalId: row.terminal_id, tapSequence: Number(row.tap_sequence) }),
+      {
+        serviceDate: dateOf(row.service_date),
+        atc: row.atc,
+        recordSm3: row.record_sm3,
+        recordIv: row.record_iv,
+        recordSealed: row.record_sealed,
+      },
+    ]),
+  );
+}
+
+/** @throws RangeError when the record opens to other bytes than its SM3 says */
+export function openSealedTap(dataKey: Uint8Array, tap: SealedTap): Uint8Array {
+  return openRecord(dataKey, { iv: tap.recordIv, sealed: tap.recordSealed }, tap.recordSm3);
 }
 
 export function tapName(key: TapKey): string {

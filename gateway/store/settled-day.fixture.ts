@@ -66,7 +66,7 @@ export const BANKS = [
 const SIGNING_KEY = createHash('sha256').update('manifest key of the fixture').digest();
 export const MANIFEST_PUBLIC_KEY = sm2PublicKeyOf(SIGNING_KEY);
 const TOKEN_KEY = Buffer.from('token key of the fixture');
-const DATA_KEY = Buffer.from('0123456789ABCDEFFEDCBA9876543210', 'hex');
+export const DATA_KEY = Buffer.from('0123456789ABCDEFFEDCBA9876543210', 'hex');
 
 export const panOf = (card: number): string => `62999900000${String(card).padStart(8, '0')}`;
 export const tokenOf = (card: number): Buffer =>

@@ -45,6 +45,7 @@ const writeRecord = fixedRecord<Tc526FieldName>(TC526_FIELDS, TC526_RECORD_BYTES
 /** Without one of these an issuer can neither recompute the TC nor post the purchase. */
 const NEEDED_TAGS = ['9F26', '9F10', '9F36', '82', '9F37', '9F02', '95', '9A', '9C', '9F1A', '5F2A'] as const;
 const CID_OF_TC = '40';
+const MERCHANT_NAME_BYTES = 40;
 
 /**
  * The format for one bank and batch.
@@ -53,9 +54,18 @@ const CID_OF_TC = '40';
  */
 export function cupTc526(batch: BatchIdentity, profile: ClearingProfile): BatchFormat<Presentment> {
   const common = { ...batchTemplateValues(batch), institution: profile.institutionId };
+  const names = new Map<string, Uint8Array>();
+  const nameOf = (merchant: string): Uint8Array => {
+    const present = names.get(merchant);
+    if (present !== undefined) return present;
+    const encoded = encodeCut(merchant, MERCHANT_NAME_BYTES);
+    names.set(merchant, encoded);
+    return encoded;
+  };
   return {
     head: templateBytes(profile.tc526.header, common, TC526_HEADER_BYTES),
-    item: (presentment) => refusalOf(presentment) ?? recordOf(presentment, profile),
+    item: (presentment) =>
+      refusalOf(presentment) ?? recordOf(presentment, profile, nameOf(presentment.merchant.nameZh)),
     tail: (totals) => templateBytes(profile.tc526.trailer, { ...common, ...totals }, TC526_TRAILER_BYTES),
   };
 }
@@ -71,7 +81,7 @@ function refusalOf({ tap, amountFen }: Presentment): Withheld | null {
   return null;
 }
 
-function recordOf(presentment: Presentment, profile: ClearingProfile): Uint8Array {
+function recordOf(presentment: Presentment, profile: ClearingProfile, merchantName: Uint8Array): Uint8Array {
   const { tap, merchant, amountFen, psn } = presentment;
   const object = (tag: string): string => tap.objects.get(tag) ?? '';
   const constant = (name: keyof ClearingProfile['tc526']['constants']): string =>
@@ -92,7 +102,7 @@ function recordOf(presentment: Presentment, profile: ClearingProfile): Uint8Arra
     mccDe18: merchant.mcc,
     terminalDe41: tap.terminalId,
     merchantDe42: merchant.merchantId,
-    merchantNameDe43: encodeCut(merchant.nameZh, 40),
+    merchantNameDe43: merchantName,
     originalTransaction: '',
     reasonCode: constant('reasonCode'),
     singleDualFlag: constant('singleDualFlag'),
