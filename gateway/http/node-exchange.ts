@@ -84,7 +84,7 @@ export function sendJson(context: GatewayContext, body: object): Response {
   outgoing.writeHead(200, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),
-    'Request-Id': context.var.requestId,
+    'Request-Id': context.get('requestId'),
   });
   outgoing.end(text);
   return RESPONSE_ALREADY_SENT;

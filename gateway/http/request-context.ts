@@ -23,7 +23,7 @@ export function refusalResponse(context: GatewayContext, refusal: Refusal): Resp
   const headers: Record<string, string> = {};
   if (refusal.code === 'token_missing' || refusal.code === 'token_invalid')
     headers['WWW-Authenticate'] = 'Bearer';
-  return context.json(errorBody(refusal, context.var.requestId), REFUSAL_STATUS[refusal.code], headers);
+  return context.json(errorBody(refusal, context.get('requestId')), REFUSAL_STATUS[refusal.code], headers);
 }
 
 export type RequestClock = { readonly clock: () => number; readonly demo: boolean };

@@ -4,7 +4,7 @@ import { BATCH_LINE_BYTES_MAX, BATCH_RECORDS_MAX } from '@tapgate/sdk/wire/limit
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import { decodeRecord } from '../ingest/authenticate-record.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
-import { readTerminal } from './bearer-token.ts';
+
 import { bodyChunks } from './node-exchange.ts';
 import { readLines, type BodyLine } from './ndjson-lines.ts';
 import { isContentType, parseJson } from './request-body.ts';
@@ -21,11 +21,12 @@ const WINDOW = 256;
 const UPLOADS_MAX = 32;
 
 /** POST /v1/tap-batches: the backlog of a terminal, streamed in and answered line by line. */
-export function mountTapBatches(app: OpenAPIHono<GatewayEnv>, { intake, keys, tally }: TapsParts): void {
+export function mountTapBatches(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tally }: TapsParts): void {
   let uploads = 0;
   app.post(tapBatchesRoute.getRoutingPath(), (context) => {
-    const { nowMs, requestId } = context.var;
-    const session = readTerminal(context, keys);
+    const nowMs = context.get('nowMs');
+    const requestId = context.get('requestId');
+    const session = sessions.read(context);
     const refuseWith = (refusal: Refusal, terminalId: string): Response => {
       tally.count(refusal.code, terminalId, nowMs);
       return refusalResponse(context, refusal);

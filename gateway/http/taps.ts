@@ -3,8 +3,7 @@ import { TAP_BODY_BYTES_MAX } from '@tapgate/sdk/wire/limits';
 import { refuse } from '@tapgate/sdk/wire/refusals';
 import { decodeRecord } from '../ingest/authenticate-record.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
-import type { KeyProvider } from '../keys/key-provider.ts';
-import { readTerminal } from './bearer-token.ts';
+import type { TerminalSessions } from './bearer-token.ts';
 import { sendJson } from './node-exchange.ts';
 import { readJsonBody } from './request-body.ts';
 import { refusalResponse, type GatewayContext, type GatewayEnv } from './request-context.ts';
@@ -14,15 +13,15 @@ import { TapBody } from './wire-schemas.ts';
 
 export type TapsParts = {
   readonly intake: TapIntake;
-  readonly keys: KeyProvider;
+  readonly sessions: TerminalSessions;
   readonly tally: RefusalTally;
 };
 
 /** POST /v1/taps: one record, live. */
-export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, keys, tally }: TapsParts): void {
+export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tally }: TapsParts): void {
   app.post(tapsRoute.getRoutingPath(), async (context) => {
-    const { nowMs } = context.var;
-    const session = readTerminal(context, keys);
+    const nowMs = context.get('nowMs');
+    const session = sessions.read(context);
     if ('code' in session) {
       tally.count(session.code, '', nowMs);
       return refusalResponse(context, session);

@@ -1,6 +1,6 @@
 import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { verifyCryptogram } from '@tapgate/sdk/emv/cryptogram';
-import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import { hex } from '@tapgate/sdk/emv/hex';
 import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
@@ -26,7 +26,7 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
   readonly revokedIssuerCertificates: ReadonlySet<string>;
   readonly #terminals: ReadonlyMap<TerminalId, TerminalPlacement>;
   readonly #keys: KeyProvider;
-  readonly #macKeys = new Map<TerminalId, Uint8Array>();
+  readonly #macKeys = new Map<TerminalId, HmacSm3Key>();
   readonly #issuerCertificates = new Set<string>();
 
   constructor(reference: TapReference, keys: KeyProvider) {
@@ -45,10 +45,10 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
   terminalMac(terminalId: TerminalId, macInput: Uint8Array): Uint8Array {
     let key = this.#macKeys.get(terminalId);
     if (key === undefined) {
-      key = this.#keys.terminalMacKey(terminalId);
+      key = new HmacSm3Key(this.#keys.terminalMacKey(terminalId));
       this.#macKeys.set(terminalId, key);
     }
-    return hmacSm3(key, macInput);
+    return key.tag(macInput);
   }
 
   panToken(panDigits: string): PanToken {
