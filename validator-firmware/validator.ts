@@ -1,6 +1,7 @@
 import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { hex } from '@tapgate/sdk/emv/hex';
 import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { isoDate, type TapSequence } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
@@ -115,15 +116,17 @@ export function createValidator(settings: ValidatorSettings): Validator {
 
       const tappedAtMs = settings.clock();
       const hotlist = settings.hotlist();
+      const cardKey = cardKeyOf(outcome, hotlist);
       const decision = decideGate({
         outcome,
+        cardKey,
         hotlist,
         recentTaps,
         nowMs: tappedAtMs,
         journalHasRoom: journal.hasRoom(),
         policy,
       });
-      recentTaps = remembered(recentTaps, outcome, decision, hotlist, tappedAtMs);
+      recentTaps = remembered(recentTaps, outcome, decision, cardKey, tappedAtMs);
       finish('gate');
 
       const { exchange } = outcome;
@@ -180,10 +183,9 @@ function remembered(
   recentTaps: readonly RecentTap[],
   outcome: KernelOutcome,
   decision: GateDecision,
-  hotlist: HotlistSnapshot,
+  cardKey: HotlistKey | null,
   tappedAtMs: number,
 ): readonly RecentTap[] {
-  const cardKey = cardKeyOf(outcome, hotlist);
   if (cardKey === null || outcome.evidence === null || outcome.refusal !== null) return recentTaps;
   const opened = decision.decision === 'open';
   const tap = { cardKey, atc: outcome.evidence.atc, tappedAtMs, opened };

@@ -83,22 +83,56 @@ function byteAt(bytes: Uint8Array, offset: number, limit: number): number | null
   return offset < limit ? (bytes[offset] ?? null) : null;
 }
 
-/** Writes one object in its shortest form. @throws RangeError for a value over 65,535 bytes or a tag over three bytes */
-export function writeCanonicalObject(tag: number, ...valueParts: readonly Uint8Array[]): Uint8Array {
-  const length = valueParts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([tagBytes(tag), lengthBytes(length), ...valueParts]);
+/**
+ * Writes objects one after the other into one piece of memory, each in its shortest form.
+ *
+ * @throws RangeError from `write` for a value over 65,535 bytes, a tag over three bytes, or when the capacity is used up
+ */
+export class CanonicalWriter {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  write(tag: number, value: Uint8Array): void {
+    const length = value.length;
+    this.#number(tag, tagByteCount(tag));
+    if (length < 0x80) this.#number(length, 1);
+    else {
+      const count = length <= 0xff ? 1 : 2;
+      if (length > 0xffff) throw new RangeError('value over 65,535 bytes');
+      this.#number(0x80 + count, 1);
+      this.#number(length, count);
+    }
+    this.#bytes.set(value, this.#at);
+    this.#at += length;
+  }
+
+  /** A view of what was written so far. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #number(value: number, count: number): void {
+    if (this.#at + count > this.#bytes.length) throw new RangeError('the capacity is used up');
+    for (let shift = (count - 1) * 8; shift >= 0; shift -= 8)
+      this.#bytes[this.#at++] = (value >> shift) & 0xff;
+  }
 }
 
-function tagBytes(tag: number): Uint8Array {
+/** One object in its shortest form. @throws RangeError as CanonicalWriter */
+export function writeCanonicalObject(tag: number, value: Uint8Array): Uint8Array {
+  const writer = new CanonicalWriter(HEADER_BYTES_MAX + value.length);
+  writer.write(tag, value);
+  return writer.written();
+}
+
+const HEADER_BYTES_MAX = 6;
+
+function tagByteCount(tag: number): number {
   if (!Number.isInteger(tag) || tag <= 0 || tag > 0xffffff) throw new RangeError('tag of one to three bytes');
-  if (tag <= 0xff) return Uint8Array.of(tag);
-  if (tag <= 0xffff) return Uint8Array.of(tag >> 8, tag & 0xff);
-  return Uint8Array.of(tag >> 16, (tag >> 8) & 0xff, tag & 0xff);
-}
-
-function lengthBytes(length: number): Uint8Array {
-  if (length > 0xffff) throw new RangeError('value over 65,535 bytes');
-  if (length < 0x80) return Uint8Array.of(length);
-  if (length <= 0xff) return Uint8Array.of(0x81, length);
-  return Uint8Array.of(0x82, length >> 8, length & 0xff);
+  if (tag <= 0xff) return 1;
+  return tag <= 0xffff ? 2 : 3;
 }

@@ -3,7 +3,12 @@ import { type TapSequence, type TerminalId } from '../wire/identifiers.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
 import { type Refusal, refuse } from '../wire/refusals.ts';
-import { type CanonicalObject, readCanonicalObjects, writeCanonicalObject } from './canonical-tlv.ts';
+import {
+  type CanonicalObject,
+  CanonicalWriter,
+  readCanonicalObjects,
+  writeCanonicalObject,
+} from './canonical-tlv.ts';
 import {
   asciiText,
   MAC_BYTES,
@@ -36,35 +41,43 @@ export type UnreadableTapRecord = {
  * @throws RangeError for a record that has no canonical form; its message is the path of the field and never a value
  */
 export function encodeTapRecord(record: TapRecord, mac: (macInput: Uint8Array) => Uint8Array): Uint8Array {
-  const macInput = Buffer.concat(recordFields(record));
-  const bytes = writeCanonicalObject(RECORD_TAG, macInput, writeCanonicalObject(MAC_TAG, mac(macInput)));
+  const fields = new CanonicalWriter(capacityOf(record));
+  writeRecordFields(record, fields);
+  fields.write(MAC_TAG, mac(fields.written()));
+  const bytes = writeCanonicalObject(RECORD_TAG, fields.written());
   const reading = parseTapRecord(bytes);
   if (!reading.ok)
     throw new RangeError(`not a tap record: ${reading.refusal.code} ${reading.refusal.field ?? ''}`);
   return bytes;
 }
 
-function recordFields(record: TapRecord): Uint8Array[] {
-  return [
-    writeCanonicalObject(0xc1, Uint8Array.of(TAP_RECORD_LAYOUT_VERSION)),
-    writeCanonicalObject(0xc2, asciiBytes(record.terminalId)),
-    writeCanonicalObject(0xc3, bigEndian(record.tapSequence, 4)),
-    writeCanonicalObject(0xc4, bigEndian(record.tappedAtMs, 8)),
-    writeCanonicalObject(0xc5, Uint8Array.of(RAILS.indexOf(record.rail))),
-    writeCanonicalObject(0xc6, Uint8Array.of(TAP_KINDS.indexOf(record.tapKind))),
-    writeCanonicalObject(0xc7, asciiBytes(record.lineId)),
-    writeCanonicalObject(0xc8, asciiBytes(record.stationId ?? '')),
-    writeCanonicalObject(0xc9, asciiBytes(record.ruleSetVersion)),
-    writeCanonicalObject(0xca, bigEndian(record.hotlistVersion, 4)),
-    writeCanonicalObject(0xcb, Uint8Array.of(GATE_DECISIONS.indexOf(record.gateDecision))),
-    writeCanonicalObject(0xcc, asciiBytes(record.gateRefusal ?? '')),
-    writeCanonicalObject(0xcd, record.dfName),
-    writeCanonicalObject(0xe3, record.terminalData),
-    ...(record.gpoResponse === null ? [] : [writeCanonicalObject(0xe4, record.gpoResponse)]),
-    ...record.cardRecords.map((read) =>
-      writeCanonicalObject(0xe5, Uint8Array.of(read.sfi, read.recordNumber), read.body),
-    ),
-  ];
+/** Room for the fields of any record, those that are too long included: the layout names them when it reads them back. */
+function capacityOf(record: TapRecord): number {
+  const { terminalData, gpoResponse, cardRecords, dfName } = record;
+  const texts = record.lineId.length + (record.stationId?.length ?? 0) + record.ruleSetVersion.length;
+  const objects = terminalData.length + (gpoResponse?.length ?? 0) + dfName.length;
+  const reads = cardRecords.reduce((sum, read) => sum + read.body.length + 8, 0);
+  return 256 + texts + (record.gateRefusal?.length ?? 0) + objects + reads;
+}
+
+function writeRecordFields(record: TapRecord, fields: CanonicalWriter): void {
+  fields.write(0xc1, Uint8Array.of(TAP_RECORD_LAYOUT_VERSION));
+  fields.write(0xc2, asciiBytes(record.terminalId));
+  fields.write(0xc3, bigEndian(record.tapSequence, 4));
+  fields.write(0xc4, bigEndian(record.tappedAtMs, 8));
+  fields.write(0xc5, Uint8Array.of(RAILS.indexOf(record.rail)));
+  fields.write(0xc6, Uint8Array.of(TAP_KINDS.indexOf(record.tapKind)));
+  fields.write(0xc7, asciiBytes(record.lineId));
+  fields.write(0xc8, asciiBytes(record.stationId ?? ''));
+  fields.write(0xc9, asciiBytes(record.ruleSetVersion));
+  fields.write(0xca, bigEndian(record.hotlistVersion, 4));
+  fields.write(0xcb, Uint8Array.of(GATE_DECISIONS.indexOf(record.gateDecision)));
+  fields.write(0xcc, asciiBytes(record.gateRefusal ?? ''));
+  fields.write(0xcd, record.dfName);
+  fields.write(0xe3, record.terminalData);
+  if (record.gpoResponse !== null) fields.write(0xe4, record.gpoResponse);
+  for (const { sfi, recordNumber, body } of record.cardRecords)
+    fields.write(0xe5, Buffer.concat([Uint8Array.of(sfi, recordNumber), body]));
 }
 
 /** @throws RangeError for a character outside ASCII, which Latin-1 would silently fold */
@@ -78,9 +91,13 @@ function asciiBytes(text: string): Uint8Array {
 function bigEndian(value: number, byteCount: number): Uint8Array {
   if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** byteCount)
     throw new RangeError(`an unsigned integer of ${byteCount} bytes`);
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes.subarray(8 - byteCount);
+  const bytes = new Uint8Array(byteCount);
+  let rest = value;
+  for (let index = byteCount - 1; index >= 0; index--) {
+    bytes[index] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return bytes;
 }
 
 /**

@@ -59,6 +59,7 @@ const seen = (atc: number, agoMs: number, opened = true): RecentTap => ({
 function decide(change: Partial<GateFacts> = {}): string {
   const decision = decideGate({
     outcome: APPROVED,
+    cardKey: CARD_KEY,
     hotlist: EMPTY_LIST,
     recentTaps: [],
     nowMs: NOW_MS,

@@ -15,6 +15,8 @@ export type GatePolicy = {
 
 export type GateFacts = {
   readonly outcome: KernelOutcome;
+  /** what `cardKeyOf` says of the outcome and the hotlist */
+  readonly cardKey: HotlistKey | null;
   readonly hotlist: HotlistSnapshot;
   readonly recentTaps: readonly RecentTap[];
   readonly nowMs: number;
@@ -43,10 +45,9 @@ export function decideGate(facts: GateFacts): GateDecision {
 
 /** What is known of this card: asked only for one whose proof holds, because anybody can claim to be somebody else's card. */
 function standingRefusals(facts: GateFacts): (Refusal | null)[] {
-  const { outcome, hotlist, recentTaps, policy, nowMs } = facts;
-  if (outcome.refusal !== null || outcome.evidence === null) return [];
+  const { outcome, cardKey, hotlist, recentTaps, policy, nowMs } = facts;
+  if (outcome.refusal !== null || outcome.evidence === null || cardKey === null) return [];
   const { atc } = outcome.evidence;
-  const cardKey = hotlistKey(hotlist.listKey, outcome.evidence.identity);
   const earlier = recentTaps.filter((tap) => tap.cardKey === cardKey);
   const wasSeen = earlier.some((tap) => tap.atc === atc);
   // An earlier tap that did not open is no passage: a higher ATC after it is the retry of a tap that was rolled back.

@@ -34,12 +34,12 @@ export function candidatesOfDirectory(
     const isName = dfName !== undefined && dfName.length >= 5 && dfName.length <= 16;
     if (!isName || (indicator & 0x80) !== 0) return [];
     const priority = indicator & 0x0f;
-    return [{ dfName, priority: priority === 0 ? LAST_PRIORITY : priority }];
+    return [{ dfName, name: hex(dfName), priority: priority === 0 ? LAST_PRIORITY : priority }];
   });
   const byCardPriority = entries.sort((a, b) => a.priority - b.priority);
   return applications.flatMap((prepared) =>
     byCardPriority
-      .filter((entry) => isNameOf(prepared, entry.dfName))
+      .filter((entry) => isTaken(prepared, entry.name))
       .map((entry) => ({ dfName: entry.dfName, prepared })),
   );
 }
@@ -51,7 +51,10 @@ export function candidatesOfTerminal(applications: readonly PreparedApplication[
 
 /** Whether a card's DF name is the application's AID, or begins with it where that is allowed. */
 export function isNameOf(prepared: PreparedApplication, dfName: Uint8Array): boolean {
+  return isTaken(prepared, hex(dfName));
+}
+
+function isTaken(prepared: PreparedApplication, name: string): boolean {
   const { aid, partialSelection } = prepared.application;
-  const name = hex(dfName);
   return partialSelection ? name.startsWith(aid) : name === aid;
 }

@@ -44,6 +44,8 @@ const SW_USE_ANOTHER_INTERFACE = 0x6984;
 const SW_CONDITIONS_NOT_SATISFIED = 0x6985;
 const SW_NOT_FOUND = 0x6a82;
 
+const SELECT_DIRECTORY = selectCommand(DIRECTORY_NAME);
+
 type Ending = Pick<KernelOutcome, 'kind' | 'refusal'>;
 
 const TORN: Ending = { kind: 'try_again', refusal: refuse('card_torn') };
@@ -108,6 +110,8 @@ class TransactionRun {
   dfName: Uint8Array | null = null;
   terminalData: Uint8Array = new Uint8Array(0);
   gpoResponse: Uint8Array | null = null;
+  /** 94 as GPO gave it */
+  afl: Uint8Array = new Uint8Array(0);
   evidence: TapEvidence | null = null;
 
   note(phase: KernelPhase, finding: string, sw?: number): void {
@@ -123,7 +127,8 @@ class TransactionRun {
 
   end(ending: Ending): KernelOutcome {
     return {
-      ...ending,
+      kind: ending.kind,
+      refusal: ending.refusal,
       exchange: this.exchange(),
       evidence: this.evidence,
       cryptogramType: this.evidence?.cryptogramType ?? null,
@@ -148,7 +153,7 @@ function* readDirectory(
   profile: TerminalProfile,
   applications: readonly PreparedApplication[],
 ): Dialogue<readonly Candidate[] | Ending> {
-  const reply = yield* exchange(run.budget, selectCommand(DIRECTORY_NAME));
+  const reply = yield* exchange(run.budget, SELECT_DIRECTORY);
   if (reply.kind !== 'reply') return endOfSilence(run, 'directory', reply);
   if (reply.sw === SW_NOT_FOUND && profile.withoutDirectory === 'try_applications') {
     run.note('directory', 'absent_trying_applications', reply.sw);
@@ -258,6 +263,7 @@ function* getProcessingOptions(
     run.note(phase, 'without_cryptogram', reply.sw);
     return UNSUPPORTED;
   }
+  run.afl = objects.find((object) => object.tag === '94')?.value ?? run.afl;
   run.note(phase, 'options', reply.sw);
   return null;
 }
@@ -265,8 +271,7 @@ function* getProcessingOptions(
 /** Reads what the AFL lists. @returns null when all of it was read */
 function* readRecords(run: TransactionRun): Dialogue<Ending | 'last_record_lost' | null> {
   const phase = 'card_data';
-  const objects = readGpoResponse(run.gpoResponse ?? new Uint8Array(0)) ?? [];
-  const locator = parseAfl(objects.find((object) => object.tag === '94')?.value ?? new Uint8Array(0));
+  const locator = parseAfl(run.afl);
   if (!locator.ok) {
     run.note(phase, 'locator_unreadable');
     return { kind: 'declined', refusal: refuse('card_data_invalid', '94') };

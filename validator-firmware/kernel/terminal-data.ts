@@ -1,6 +1,6 @@
 import { bcdFromDigits, bcdFromNumber } from '@tapgate/sdk/emv/bcd';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
-import { writeCanonicalObject } from '@tapgate/sdk/tap-record/canonical-tlv';
+import { CanonicalWriter } from '@tapgate/sdk/tap-record/canonical-tlv';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
 import type { TerminalProfile } from './terminal-profile.ts';
@@ -20,8 +20,12 @@ export type TapParameters = {
 /** Values by tag, as a card may ask for them in a data object list. */
 export type TerminalData = ReadonlyMap<string, Uint8Array>;
 
+const NOT_YET = new Uint8Array(0);
+/** What differs from tap to tap; the rest is told to every card alike. */
+const TAGS_OF_TAP = ['9F66', '9F02', '9A', '9F21', '9F37'] as const;
+
 /**
- * The terminal's data objects of one tap.
+ * The terminal's data objects of one tap, in ascending order of their tag bytes.
  *
  * @param ttq 9F66 with the bits of this tap
  * @spec pboc-contactless.md 2.4. The TVR at GPO time is zeros: the one in the cryptogram is this one, not the final one.
@@ -29,23 +33,47 @@ export type TerminalData = ReadonlyMap<string, Uint8Array>;
  */
 export function terminalDataOf(profile: TerminalProfile, tap: TapParameters, ttq: Uint8Array): TerminalData {
   if (tap.unpredictableNumber.length !== 4) throw new RangeError('an unpredictable number has 4 bytes');
-  return new Map([
-    ['9F66', ttq],
-    ['9F02', bcdFromNumber(tap.amountFen, 6)],
-    ['9F03', bcdFromNumber(0, 6)],
-    ['95', new Uint8Array(5)],
-    ['9A', bcdFromDigits(tap.localDate.slice(2).replaceAll('-', ''), 3)],
-    ['9F21', bcdFromDigits(tap.localTime, 3)],
-    ['9F37', tap.unpredictableNumber],
-    ['DF69', Uint8Array.of(profile.smSupported ? 1 : 0)],
-    ...Object.entries(profile.terminalObjects).map(([tag, value]) => [tag, bytesFromHex(value)] as const),
-  ]);
+  const objects = new Map(templateOf(profile));
+  objects.set('9F66', ttq);
+  objects.set('9F02', bcdFromNumber(tap.amountFen, 6));
+  objects.set('9A', bcdFromDigits(tap.localDate.slice(2).replaceAll('-', ''), 3));
+  objects.set('9F21', bcdFromDigits(tap.localTime, 3));
+  objects.set('9F37', tap.unpredictableNumber);
+  return objects;
 }
 
-/** The objects in the one order that a tap record knows: ascending by their tag bytes. */
-export function encodeTerminalData(data: TerminalData): Uint8Array {
-  const tags = [...data.keys()].sort();
-  return Buffer.concat(
-    tags.map((tag) => writeCanonicalObject(Number.parseInt(tag, 16), data.get(tag) ?? new Uint8Array(0))),
-  );
+const TEMPLATES = new WeakMap<TerminalProfile, TerminalData>();
+
+/** A profile's objects, read from its hex once, with a place for those of the tap; a map keeps the order of its places. */
+function templateOf(profile: TerminalProfile): TerminalData {
+  const known = TEMPLATES.get(profile);
+  if (known !== undefined) return known;
+  const fixed: (readonly [string, Uint8Array])[] = [
+    ['9F03', bcdFromNumber(0, 6)],
+    ['95', new Uint8Array(5)],
+    ['DF69', Uint8Array.of(profile.smSupported ? 1 : 0)],
+    ...Object.entries(profile.terminalObjects).map(([tag, value]) => [tag, bytesFromHex(value)] as const),
+  ];
+  const places = TAGS_OF_TAP.map((tag) => [tag, NOT_YET] as const);
+  const template = new Map(inTagOrder([...fixed, ...places]));
+  TEMPLATES.set(profile, template);
+  return template;
 }
+
+/** The one order that a tap record knows: ascending by the tag bytes as printed. */
+function inTagOrder(
+  objects: readonly (readonly [string, Uint8Array])[],
+): readonly (readonly [string, Uint8Array])[] {
+  return [...objects].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The objects as a tap record holds them. */
+export function encodeTerminalData(data: TerminalData): Uint8Array {
+  let capacity = 0;
+  for (const value of data.values()) capacity += OBJECT_HEADER_BYTES_MAX + value.length;
+  const writer = new CanonicalWriter(capacity);
+  for (const [tag, value] of inTagOrder([...data])) writer.write(Number.parseInt(tag, 16), value);
+  return writer.written();
+}
+
+const OBJECT_HEADER_BYTES_MAX = 6;

@@ -1,0 +1,134 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { startDatabase, type RunningDatabase } from '@tapgate/gateway/database/database';
+import { openDatabase, type Database } from '@tapgate/gateway/store/connection';
+import { migrateDatabase } from '@tapgate/gateway/store/migrate';
+import { z } from 'zod';
+import type { Figure } from './figure.ts';
+import { copySettledDay, SERVICE_DATE } from './settled-rows.ts';
+
+/**
+ * Closing a day at several sizes: taps closed per second, resident memory, the ratio to a plain COPY of the same rows, and how the cost
+ * grows. TAPS=100000,1000000,10000000 by hand, with the disk checked first; 100,000 otherwise.
+ *
+ * Expected before the first run: 25,000 taps/s on two idle cores (opening a sealed record and two lookups a tap), 250 MB resident,
+ * eight times a COPY, which neither opens records nor hashes.
+ */
+const SIZES = (process.env['TAPS'] ?? '100000').split(',').map(Number);
+const CLOSE = fileURLToPath(new URL('./close-process.ts', import.meta.url));
+/** Tables, indexes and files of one tap, with room for the sort. */
+const BYTES_PER_TAP = 4_000;
+
+const CloseReport = z.object({
+  seconds: z.number(),
+  residentMb: z.number(),
+  records: z.number(),
+  totalFen: z.number(),
+  withheld: z.number(),
+});
+
+export async function measureClearing(): Promise<readonly Figure[]> {
+  const scratch = mkdtempSync(path.join(tmpdir(), 'tapgate-bench-clearing-'));
+  const { bavail, bsize } = statfsSync(scratch);
+  const needed = Math.max(...SIZES) * BYTES_PER_TAP;
+  if (bavail * bsize < needed) throw new Error(`needs ${Math.ceil(needed / 1e9)} GB free at ${scratch}`);
+  const server = await startDatabase({ dataDir: scratch, databaseUrl: process.env['DATABASE_URL'] ?? null });
+  try {
+    const figures: Figure[] = [];
+    const perTapUs: number[] = [];
+    for (const taps of SIZES) {
+      const measured = await measureSize(server, scratch, taps);
+      figures.push(...measured.figures);
+      perTapUs.push(measured.perTapUs);
+    }
+    const [first] = perTapUs;
+    const last = perTapUs.at(-1);
+    if (first !== undefined && last !== undefined && perTapUs.length > 1) {
+      figures.push({
+        name: `cost per tap at ${String(SIZES.at(-1))} / at ${String(SIZES[0])}`,
+        value: last / first,
+        unit: 'times',
+        atMost: 1.5,
+      });
+    }
+    return figures;
+  } finally {
+    await server.destroy();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function measureSize(
+  server: RunningDatabase,
+  scratch: string,
+  taps: number,
+): Promise<{ readonly figures: readonly Figure[]; readonly perTapUs: number }> {
+  const name = `bench_clearing_${taps}`;
+  await server.dropDatabase(name);
+  const url = await server.createDatabase(name);
+  await migrateDatabase(url);
+  const database = await openDatabase(url);
+  const outDir = mkdtempSync(path.join(scratch, 'files-'));
+  try {
+    await copySettledDay(database, taps);
+    const copySeconds = await plainCopy(database);
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', CLOSE, url, outDir, SERVICE_DATE],
+      { encoding: 'utf8' },
+    );
+    if (status !== 0) throw new Error(`closing failed: ${stderr}`);
+    const report = CloseReport.parse(JSON.parse(stdout));
+    if (report.withheld > 0) throw new Error('closing withheld journeys that are good');
+    const label = taps.toLocaleString('en');
+    return {
+      perTapUs: (report.seconds / taps) * 1e6,
+      figures: [
+        { name: `${label} taps: closed`, value: report.seconds, unit: 's' },
+        { name: `${label} taps: rate`, value: taps / report.seconds, unit: 'taps/s', atLeast: 20_000 },
+        { name: `${label} taps: resident memory`, value: report.residentMb, unit: 'MB', atMost: 512 },
+        { name: `${label} taps: items written`, value: report.records, unit: 'records' },
+        { name: `${label} taps: files`, value: folderBytes(outDir) / 1e6, unit: 'MB' },
+        { name: `${label} taps: plain COPY of the same rows`, value: copySeconds, unit: 's' },
+        { name: `${label} taps: closing / COPY`, value: report.seconds / copySeconds, unit: 'times' },
+      ],
+    };
+  } finally {
+    await database.close();
+    await server.dropDatabase(name);
+    rmSync(outDir, { recursive: true, force: true });
+  }
+}
+
+/** What any program would have to read: every journey of the day with its taps' sealed records, unsorted and unopened. */
+async function plainCopy(database: Database): Promise<number> {
+  const started = performance.now();
+  const rows = await database.hot
+    .unsafe(
+      `copy (select journey.*, tap.record_sealed, tap.record_iv, tap.record_sm3 from journey
+        join tap on tap.service_date = journey.service_date and tap.pan_token = journey.pan_token
+          and (tap.terminal_id, tap.tap_sequence) in ((entry_terminal_id, entry_tap_sequence), (exit_terminal_id, exit_tap_sequence))
+        where journey.service_date = '${SERVICE_DATE}') to stdout`,
+    )
+    .readable();
+  await pipeline(
+    rows,
+    new Writable({
+      write: (_chunk, _encoding, done) => {
+        done();
+      },
+    }),
+  );
+  return (performance.now() - started) / 1000;
+}
+
+function folderBytes(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0);
+}

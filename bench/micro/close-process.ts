@@ -1,0 +1,37 @@
+import { loadCalendar } from '@tapgate/gateway/calendar/load-calendar';
+import { loadClearingProfiles } from '@tapgate/gateway/clearing/load-clearing-profiles';
+import { closeDay } from '@tapgate/gateway/jobs/close-day';
+import { openDatabase } from '@tapgate/gateway/store/connection';
+import { dataKeyOf, FIXTURE_KEYS } from '@tapgate/gateway/store/settled-day.fixture';
+import { isoDate } from '@tapgate/sdk/wire/identifiers';
+
+// Closes one day in a process of its own, so that its memory is the memory of closing; prints what it took as JSON.
+const [databaseUrl = '', outDir = '', clearingDate = ''] = process.argv.slice(2);
+const database = await openDatabase(databaseUrl);
+const started = performance.now();
+const closed = await closeDay(
+  {
+    database,
+    keys: FIXTURE_KEYS,
+    dataKeyOf,
+    calendar: loadCalendar(),
+    profiles: loadClearingProfiles(),
+    outDir,
+  },
+  { clearingDate: isoDate(clearingDate), cutAtMs: Date.parse(`${clearingDate}T16:00:00Z`) },
+);
+const seconds = (performance.now() - started) / 1000;
+if ('code' in closed) throw new Error(closed.code);
+await database.close();
+const { batches } = closed;
+const sumOf = (of: (batch: (typeof batches)[number]) => number): number =>
+  batches.reduce((sum, batch) => sum + of(batch), 0);
+console.log(
+  JSON.stringify({
+    seconds,
+    residentMb: process.resourceUsage().maxRSS / 1024,
+    records: sumOf((batch) => batch.records),
+    totalFen: sumOf((batch) => batch.totalFen),
+    withheld: sumOf((batch) => batch.withheld.records),
+  }),
+);

@@ -1,0 +1,287 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseTlv } from '@tapgate/sdk/emv/ber-tlv';
+import { encodeTlvTree } from '@tapgate/sdk/emv/tlv-encoding';
+import { Sm2PublicKey } from '@tapgate/sdk/gm/sm2';
+import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
+import { isoDate, tapSequence, terminalId } from '@tapgate/sdk/wire/identifiers';
+import { fen } from '@tapgate/sdk/wire/money';
+import { cardKeyOf, decideGate } from '@tapgate/validator-firmware/gate/decide-gate';
+import { hotlistOfKeys } from '@tapgate/validator-firmware/gate/hotlist-snapshot';
+import { tapRecordOf } from '@tapgate/validator-firmware/gate/tap-record-of';
+import { TapJournal } from '@tapgate/validator-firmware/journal/tap-journal';
+import type { KernelOutcome } from '@tapgate/validator-firmware/kernel/kernel-outcome';
+import { ODA_PROFILE } from '@tapgate/validator-firmware/kernel/standard-profiles';
+import type { TapParameters } from '@tapgate/validator-firmware/kernel/terminal-data';
+import { tapTransaction } from '@tapgate/validator-firmware/kernel/tap-transaction';
+import { createValidator } from '@tapgate/validator-firmware/validator';
+import { presentVirtualCard } from '@tapgate/validator-firmware/virtual-cards/in-process-channel';
+import { personaliseCard } from '@tapgate/validator-firmware/virtual-cards/personalise-card';
+import { makeTestIssuer } from '@tapgate/validator-firmware/virtual-cards/test-issuer';
+import { VirtualCard } from '@tapgate/validator-firmware/virtual-cards/virtual-card';
+import { type Figure, percentile } from './figure.ts';
+
+/** Taps whose own time is measured, and before them as many to warm up the compiler. */
+const TAPS = 2_000;
+const WARM_UP_TAPS = 500;
+/** Whole taps against a card that takes its time; each is some hundred milliseconds long. */
+const SLOW_TAPS = 60;
+const CARD_MS_PER_APDU = 15;
+const NOW_MS = Date.parse('2026-11-23T08:15:00+08:00');
+const PLACE = {
+  terminalId: terminalId('BENCH001'),
+  lineId: 'line-1',
+  stationId: 'L1-01',
+  tapKind: 'entry',
+  rail: 'oda',
+} as const;
+const MAC_KEY = Buffer.alloc(32, 7);
+const LIST = { version: 1, publishedAtMs: NOW_MS, listKey: Buffer.alloc(32, 9) };
+const POLICY = { hotlistAgeMaxMs: 86_400_000, staleHotlist: 'refuse', passBackWindowMs: 0 } as const;
+
+/**
+ * What a tap costs on the terminal, stage by stage: expected before measuring, per issue: own code p99 <= 5 ms with SM2 at least
+ * 90 % of it, a whole tap with a card of 15 ms an APDU p95 <= 300 ms, 300,000 TLV records of 250 bytes a second.
+ */
+export async function measureTerminal(): Promise<readonly Figure[]> {
+  const { issuer, caKeys } = makeTestIssuer({ seed: 'bench', bin: '623058' });
+  const authority = { caKeys, revokedIssuerCertificates: new Set<string>() };
+  const card = new VirtualCard(
+    personaliseCard({
+      seed: 'bench card',
+      pan: '6230580000000000042',
+      psn: '01',
+      expiry: isoDate('2035-12-31'),
+      balanceFen: fen(0),
+      issuer,
+    }),
+  );
+
+  const stages = {
+    kernel: [] as number[],
+    gate: [] as number[],
+    record: [] as number[],
+    sm2: [] as number[],
+  };
+  const own: number[] = [];
+  const sm2Clock = watchSm2();
+  const hotlist = hotlistOfKeys(LIST, []);
+  for (let tap = 0; tap < WARM_UP_TAPS + TAPS; tap++) {
+    const answers = answersOf(card, tap, authority);
+    sm2Clock.take();
+    const startedAt = performance.now();
+    const outcome = runKernel(answers, tap, authority);
+    const gateAt = performance.now();
+    const decision = decideGate({
+      outcome,
+      cardKey: cardKeyOf(outcome, hotlist),
+      hotlist,
+      recentTaps: [],
+      nowMs: NOW_MS,
+      journalHasRoom: true,
+      policy: POLICY,
+    });
+    const recordAt = performance.now();
+    const { exchange } = outcome;
+    if (exchange === null || decision.decision !== 'open') throw new Error('the bench card must be let in');
+    encodeTapRecord(
+      tapRecordOf(PLACE, {
+        tapSequence: tapSequence(tap + 1),
+        tappedAtMs: NOW_MS,
+        ruleSetVersion: '2026-01-01',
+        hotlistVersion: 1,
+        decision,
+        exchange,
+      }),
+      (input) => hmacSm3(MAC_KEY, input),
+    );
+    const doneAt = performance.now();
+    if (tap < WARM_UP_TAPS) continue;
+    stages.kernel.push(gateAt - startedAt);
+    stages.gate.push(recordAt - gateAt);
+    stages.record.push(doneAt - recordAt);
+    stages.sm2.push(sm2Clock.take());
+    own.push(doneAt - startedAt);
+  }
+
+  const slow = await measureSlowCard(card, caKeys);
+  return [
+    { name: 'own code per tap, p99', value: percentile(own, 99), unit: 'ms', atMost: 5 },
+    { name: 'own code per tap, p50', value: percentile(own, 50), unit: 'ms' },
+    { name: '  kernel with full SM2 check, p50', value: percentile(stages.kernel, 50), unit: 'ms' },
+    { name: '  gate decision, p50', value: percentile(stages.gate, 50), unit: 'ms' },
+    { name: '  record and MAC, p50', value: percentile(stages.record, 50), unit: 'ms' },
+    { name: '  of it SM2: three checks, two imports, p50', value: percentile(stages.sm2, 50), unit: 'ms' },
+    { name: 'SM2 share of own code', value: 100 * shareOf(stages.sm2, own), unit: '%', atLeast: 90 },
+    { name: 'durable journal append, p50', value: percentile(slow.journal, 50), unit: 'ms' },
+    { name: 'durable journal append, p99', value: percentile(slow.journal, 99), unit: 'ms' },
+    {
+      name: `whole tap, card of ${CARD_MS_PER_APDU} ms an APDU, p95`,
+      value: percentile(slow.whole, 95),
+      unit: 'ms',
+      atMost: 300,
+    },
+    { name: 'TLV parse of a 250-byte record', value: tlvParsesPerSecond(), unit: '/s', atLeast: 300_000 },
+  ];
+}
+
+type Authority = Parameters<typeof tapTransaction>[2];
+
+/** What the kernel is told of one tap; every tap has its own unpredictable number, so every signature is new. */
+function parametersOf(tap: number): TapParameters {
+  const unpredictableNumber = Buffer.alloc(4);
+  unpredictableNumber.writeUInt32BE(tap);
+  return { amountFen: fen(0), localDate: isoDate('2026-11-23'), localTime: '081500', unpredictableNumber };
+}
+
+/** Has the card answer one tap and writes its answers down, so that the card's own work is done when the clock starts. */
+function answersOf(card: VirtualCard, tap: number, authority: Authority): readonly (Uint8Array | null)[] {
+  card.powerUp();
+  const answers: (Uint8Array | null)[] = [];
+  const dialogue = tapTransaction(ODA_PROFILE, parametersOf(tap), authority);
+  let step = dialogue.next();
+  while (step.done !== true) {
+    const answer = card.transmit(step.value);
+    answers.push(answer);
+    step = dialogue.next(answer);
+  }
+  return answers;
+}
+
+function runKernel(
+  answers: readonly (Uint8Array | null)[],
+  tap: number,
+  authority: Authority,
+): KernelOutcome {
+  const dialogue = tapTransaction(ODA_PROFILE, parametersOf(tap), authority);
+  let step = dialogue.next();
+  for (let index = 0; step.done !== true; index++) step = dialogue.next(answers[index] ?? null);
+  return step.value;
+}
+
+/** Counts the time that passes inside SM2 (sdk/gm/sm2.ts): three verifications a tap, and the import of two keys of the card. */
+function watchSm2(): { take: () => number } {
+  let spentMs = 0;
+  const timed = <Result>(work: () => Result): Result => {
+    const startedAt = performance.now();
+    const result = work();
+    spentMs += performance.now() - startedAt;
+    return result;
+  };
+  const importKey = Sm2PublicKey.import.bind(Sm2PublicKey);
+  Sm2PublicKey.import = (xy) => timed(() => importKey(xy));
+  type Verify = (
+    this: Sm2PublicKey,
+    message: Uint8Array,
+    signatureRs: Uint8Array,
+    userId?: Uint8Array,
+  ) => boolean;
+  const methods: { verify: Verify } = Sm2PublicKey.prototype;
+  const verify = methods.verify;
+  methods.verify = function (message, signatureRs, userId) {
+    return timed(() => verify.call(this, message, signatureRs, userId));
+  };
+  return {
+    take() {
+      const taken = spentMs;
+      spentMs = 0;
+      return taken;
+    },
+  };
+}
+
+/** The share of the whole that lies in a part of it, over all samples. */
+function shareOf(part: readonly number[], whole: readonly number[]): number {
+  const sum = (samples: readonly number[]) => samples.reduce((total, sample) => total + sample, 0);
+  return sum(part) / sum(whole);
+}
+
+/** Whole taps through the validator, journal included, with a card that takes its time for each answer. */
+async function measureSlowCard(
+  card: VirtualCard,
+  caKeys: Authority['caKeys'],
+): Promise<{ readonly whole: readonly number[]; readonly journal: readonly number[] }> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'tapgate-bench-'));
+  const journal = await TapJournal.open({
+    directory,
+    storageKey: Buffer.alloc(32, 1),
+    unacknowledgedMax: 10_000,
+  });
+  try {
+    let drawn = 0;
+    const validator = createValidator({
+      terminal: {
+        ...PLACE,
+        macKey: MAC_KEY,
+        ruleSetVersion: '2026-01-01',
+        utcOffsetMinutes: 480,
+        fareFen: null,
+      },
+      profile: ODA_PROFILE,
+      caKeys,
+      hotlist: () => hotlistOfKeys(LIST, []),
+      policy: POLICY,
+      journal,
+      clock: () => NOW_MS,
+      random: (count) => Buffer.alloc(count, ++drawn),
+    });
+    const whole: number[] = [];
+    const journalMs: number[] = [];
+    card.faults = { slowMs: CARD_MS_PER_APDU };
+    for (let tap = 0; tap < SLOW_TAPS; tap++) {
+      const startedAt = performance.now();
+      const result = await validator.tap(presentVirtualCard(card));
+      whole.push(performance.now() - startedAt);
+      journalMs.push(result.steps.find((step) => step.step === 'journal')?.milliseconds ?? Number.NaN);
+      if (result.decision.decision !== 'open') throw new Error('the bench card must be let in');
+    }
+    card.faults = {};
+    return { whole, journal: journalMs };
+  } finally {
+    await journal.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+const TLV_PARSES = 400_000;
+
+/** One record of 250 bytes as cards have them: identity, risk management data, and issuer data that fill it up. */
+function recordOf250Bytes(): Uint8Array {
+  const object = (tag: string, value: string) => ({ tag, value: Buffer.from(value, 'hex') });
+  const dol = '9F02069F03069F1A0295055F2A029A039C019F37049F21039F4E14';
+  const children = [
+    object('5A', '6230580000000000042F'),
+    object('57', '6230580000000000042D351222000000'),
+    object('5F24', '351231'),
+    object('5F25', '200101'),
+    object('5F28', '0156'),
+    object('5F30', '0220'),
+    object('5F34', '01'),
+    object('9F07', 'A900'),
+    object('9F08', '0030'),
+    object('9F42', '0156'),
+    object('8C', dol),
+    object('8D', `8A02${dol}`),
+    object('8E', '000000000000000042035E031F00'),
+    object('9F0D', 'D84000A800'),
+    object('9F0E', '0010000000'),
+    object('9F0F', 'D84804F800'),
+    object('9F63', '0102030405060708090A0B0C0D0E0F10'),
+  ];
+  const used = encodeTlvTree(children).length;
+  const filler = 250 - 3 - used - 3;
+  const record = encodeTlvTree([{ tag: '70', children: [...children, object('DF71', '5A'.repeat(filler))] }]);
+  if (record.length !== 250) throw new RangeError(`the record is ${record.length} bytes`);
+  return record;
+}
+
+function tlvParsesPerSecond(): number {
+  const record = recordOf250Bytes();
+  for (let warmUp = 0; warmUp < 20_000; warmUp++) parseTlv(record);
+  const startedAt = performance.now();
+  for (let count = 0; count < TLV_PARSES; count++)
+    if (!parseTlv(record).ok) throw new Error('the record parses');
+  return (1000 * TLV_PARSES) / (performance.now() - startedAt);
+}
