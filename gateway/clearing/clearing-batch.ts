@@ -50,7 +50,7 @@ export type PresentedTap = {
   readonly objects: ReadonlyMap<string, string>;
 };
 
-/** One offline purchase: the card's TC is the money. In order of service date, card token, card sequence number, ATC. */
+/** One offline purchase: the card's TC is the money. In order of service date, card token, card sequence number, start of the journey, journey id. */
 export type Presentment = {
   readonly serviceDate: IsoDate;
   readonly psn: number;
@@ -109,6 +109,8 @@ export type Withheld = { readonly withheld: WithholdingCause };
 /** A file format over the items of a batch: bytes before the first item, of each item, and after the last one. */
 export type BatchFormat<Item> = {
   readonly head: Uint8Array;
+  /** the same bytes with the totals in them, of the same length, for a format that states totals first */
+  readonly headOf?: (totals: BatchTotals) => Uint8Array;
   /** @param itemNo place of the item in the file, from 1 */
   readonly item: (item: Item, itemNo: number) => Uint8Array | Withheld;
   readonly tail: (totals: BatchTotals) => Uint8Array;

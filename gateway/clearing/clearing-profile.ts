@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isCnapsCode } from './cnaps-code.ts';
 import { BATCH_KINDS } from './clearing-batch.ts';
 
 /**
@@ -30,8 +31,25 @@ export const clearingProfileSchema = z.strictObject({
   /** file name by kind of batch: a template of party, clearingDate, sequence */
   fileNames: z.record(z.enum(BATCH_KINDS), z.string()),
   deferredCharges: z.enum(['deferred-charge', 'pain.008.001.08']),
+  /** who collects, where deferred charges go as direct debits; null where no bank takes them so */
+  collection: z
+    .strictObject({
+      creditorName: z.string().min(1).max(140),
+      creditorAccount: z.string().min(1).max(34),
+      creditorCnapsCode: z.string().refine(isCnapsCode, 'not a CNAPS code, or its check digit is wrong'),
+    })
+    .nullable(),
   signature: z.enum(['der', 'raw']),
-  encryption: z.enum(['none', 'sm4-sm2']),
+  /** files in clear, or each under an SM4 key of its own that travels under the party's SM2 key (formats/envelope.md) */
+  encryption: z.discriminatedUnion('method', [
+    z.strictObject({ method: z.literal('none') }),
+    z.strictObject({
+      method: z.literal('sm4-sm2'),
+      /** X and Y of the party's encryption key */
+      publicKey: z.string().regex(/^[0-9A-F]{128}$/, '128 upper-case hex digits'),
+      ciphertext: z.enum(['der', 'c1c3c2']),
+    }),
+  ]),
   /** a day without records: a file with header and trailer only, or no file but its manifest */
   emptyFile: z.enum(['file', 'manifest_only']),
   /** taps older than this many days at the clearing date are withheld, not sent */

@@ -71,7 +71,8 @@ test('the walk finds what the parsers find', () => {
       const terminal = parseTlv(record.terminalData);
       assert.ok(card2.ok && terminal.ok);
       for (const [tag, value] of walked.objects) {
-        const own: Uint8Array | undefined = terminal.nodes.find((node) => node.tag === tag)?.value ?? card2.objects.get(tag);
+        const own: Uint8Array | undefined =
+          terminal.nodes.find((node) => node.tag === tag)?.value ?? card2.objects.get(tag);
         assert.ok(own, tag);
         assert.equal(value, hex(own), tag);
       }

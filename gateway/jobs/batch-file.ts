@@ -9,7 +9,7 @@ export type FileDigest = { readonly bytes: number; readonly sm3: Uint8Array; rea
 const BUFFER_BYTES = 1 << 20;
 
 /** Both hashes of a stream of bytes. @throws Error from node:crypto in a Node that was built without SM3 */
-class FileDigester {
+export class FileDigester {
   readonly #sm3: Hash = createHash('sm3');
   readonly #sha256: Hash = createHash('sha256');
   #bytes = 0;
@@ -37,7 +37,7 @@ export class BatchFile {
   #filled = 0;
 
   constructor(folder: string, name: string) {
-    this.#temporary = path.join(folder, `.${name}.tmp`);
+    this.#temporary = temporaryFile(folder, name);
     // What a killed run left under this name is begun again.
     this.#handle = openSync(this.#temporary, 'w', 0o640);
   }
@@ -53,12 +53,17 @@ export class BatchFile {
     this.#filled += bytes.length;
   }
 
-  /** Everything is on disk under the temporary name; `publish` gives it the real one. */
-  finish(): FileDigest {
+  /**
+   * Everything is on disk under the temporary name; `publishFile` gives it the real one.
+   *
+   * @param beginning bytes that take the place of as many first ones; the file is then read once more for its hashes
+   */
+  finish(beginning?: Uint8Array): FileDigest {
     this.#flush();
+    if (beginning !== undefined) writeAll(this.#handle, beginning, 0);
     fsyncSync(this.#handle);
     closeSync(this.#handle);
-    return this.#digester.digest();
+    return beginning === undefined ? this.#digester.digest() : digestFile(this.#temporary);
   }
 
   abandon(): void {
@@ -74,20 +79,29 @@ export class BatchFile {
   }
 }
 
-function writeAll(handle: number, bytes: Uint8Array): void {
+/** @param position where in the file; where the last write ended, when it is left out */
+function writeAll(handle: number, bytes: Uint8Array, position: number | null = null): void {
   let written = 0;
-  while (written < bytes.length) written += writeSync(handle, bytes, written);
+  while (written < bytes.length) {
+    const at = position === null ? null : position + written;
+    written += writeSync(handle, bytes, written, bytes.length - written, at);
+  }
+}
+
+/** Where a file is while it is written, and until it is published. */
+export function temporaryFile(folder: string, name: string): string {
+  return path.join(folder, `.${name}.tmp`);
 }
 
 /** Gives a finished file its real name. */
 export function publishFile(folder: string, name: string): void {
-  renameSync(path.join(folder, `.${name}.tmp`), path.join(folder, name));
+  renameSync(temporaryFile(folder, name), path.join(folder, name));
   syncFolder(folder);
 }
 
 /** Takes a finished file back that nobody wants. */
 export function discardFile(folder: string, name: string): void {
-  rmSync(path.join(folder, `.${name}.tmp`), { force: true });
+  rmSync(temporaryFile(folder, name), { force: true });
 }
 
 /** Writes a small file whole, unless it is there with these bytes already. */

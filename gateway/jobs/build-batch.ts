@@ -52,9 +52,10 @@ export async function buildFile<Item extends Presentment | DeferredCharge | Clai
       withheldRecords += withheld.length;
       withheldFen = withheld.reduce((sum, journey) => addFen(sum, journey.amountFen), withheldFen);
     }
-    file.write(format.tail({ records, totalFen }));
+    const totals = { records, totalFen };
+    file.write(format.tail(totals));
     return {
-      ...file.finish(),
+      ...file.finish(format.headOf?.(totals)),
       records,
       totalFen,
       withheld: { records: withheldRecords, totalFen: withheldFen },

@@ -16,7 +16,8 @@ import { DataKeys } from '../store/data-keys.ts';
 import { migrateDatabase } from '../store/migrate.ts';
 import { loadReferenceData } from '../store/reference-data.ts';
 import { readSettlementGauge } from '../store/settlement-gauge.ts';
-import { buildDay, closeDay, type ClosedBatch, type ClosingDependencies } from './close-day.ts';
+import { buildDay, closeDay, type ClosedBatch } from './close-day.ts';
+import type { ClosingDependencies } from './closing.ts';
 import { closeWaiting, settleAll } from './settle-taps.ts';
 
 /** What a command prints: lines for people, or one JSON object; and how the process ends. */

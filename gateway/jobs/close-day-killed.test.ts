@@ -16,7 +16,7 @@ import {
   writeSettled,
   type FixtureJourney,
 } from '../store/settled-day.fixture.ts';
-import type { ClosingStep } from './close-day.ts';
+import type { ClosingStep } from './closing.ts';
 
 // kill -9 at every step of closing and building: whatever a crash leaves, the next run ends in the same state with the same bytes.
 

@@ -26,7 +26,8 @@ import {
   writeSettled,
   type FixtureJourney,
 } from '../store/settled-day.fixture.ts';
-import { closeDay, type ClosedDay, type ClosingDependencies } from './close-day.ts';
+import { closeDay, type ClosedDay } from './close-day.ts';
+import type { ClosingDependencies } from './closing.ts';
 
 const DATABASE = `close_day_${process.pid}`;
 const AT = Date.parse('2026-11-20T00:10:00Z');

@@ -3,7 +3,8 @@ import { loadCalendar } from '../calendar/load-calendar.ts';
 import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
 import { openDatabase } from '../store/connection.ts';
 import { dataKeyOf, FIXTURE_KEYS } from '../store/settled-day.fixture.ts';
-import { buildDay, closeDay, type ClosingDependencies } from './close-day.ts';
+import { buildDay, closeDay } from './close-day.ts';
+import type { ClosingDependencies } from './closing.ts';
 
 // A process that closes or builds a day and is killed by itself, with SIGKILL, when it has reached a step for the n-th time. Nothing is
 // flushed, closed or told to the database: what it leaves is what a crash leaves.

@@ -1,6 +1,6 @@
 import { hex } from '@tapgate/sdk/emv/hex';
 import { sm2Sign } from '@tapgate/sdk/gm/sm2';
-import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { hmacSm3, HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import { panToken, type PanToken, type TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { KeyFault, type KeyProvider, type WrappedKey } from './key-provider.ts';
 import type { KeyMaterial, Keystore } from './keystore.ts';
@@ -14,21 +14,19 @@ const VERSION_BYTES = 4;
 export class KeystoreProvider implements KeyProvider {
   readonly #keystore: Keystore;
   // Looked up once: a tap needs these two several times.
-  readonly #panToken: KeyMaterial;
+  readonly #panToken: HmacSm3Key;
   readonly #terminalMac: KeyMaterial;
 
   /** @throws KeyFault when a key of the gateway itself is missing */
   constructor(keystore: Keystore) {
     this.#keystore = keystore;
-    this.#panToken = keystore.current('pan-token');
+    this.#panToken = new HmacSm3Key(keystore.current('pan-token').secret);
     this.#terminalMac = keystore.current('terminal-mac');
   }
 
   panToken(panDigits: string): PanToken {
     if (!/^\d{12,19}$/.test(panDigits)) throw new RangeError('a PAN is 12 to 19 digits');
-    return panToken(
-      hex(hmacSm3(this.#panToken.secret, ASCII.encode(panDigits)).subarray(0, PAN_TOKEN_BYTES)),
-    );
+    return panToken(hex(this.#panToken.tag(Buffer.from(panDigits, 'latin1')).subarray(0, PAN_TOKEN_BYTES)));
   }
 
   terminalMacKey(terminalId: TerminalId): Uint8Array {

@@ -93,6 +93,10 @@ export type SignedBatch = BatchIdentity &
     readonly manifestSm3: Uint8Array;
     readonly previousManifestSm3: Uint8Array | null;
     readonly signature: Uint8Array;
+    /** null for a batch that was made before terms were kept */
+    readonly terms: unknown;
+    readonly contentKeySealed: Uint8Array | null;
+    readonly envelope: Uint8Array | null;
   };
 
 export type WithheldJourney = {
@@ -120,6 +124,9 @@ type BatchRow = {
   manifest_sm3: Buffer;
   previous_manifest_sm3: Buffer | null;
   signature: Buffer;
+  terms: unknown;
+  content_key_sealed: Buffer | null;
+  envelope: Buffer | null;
 };
 
 /** The batches of a clearing date, or one of them, in order of party, kind, sequence. @throws StoreFault */
@@ -131,7 +138,7 @@ export async function readBatches(
   const rows = await faultsTranslated(
     () => sql<BatchRow[]>`
       select party, kind, clearing_date::text, sequence, file_name, records, total_fen, withheld_records, withheld_fen, file_bytes,
-        file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature
+        file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature, terms, content_key_sealed, envelope
       from clearing_batch
       where clearing_date = ${wanted.clearingDate}
         ${wanted.party === undefined ? sql`` : sql`and party = ${wanted.party}`}
@@ -155,6 +162,9 @@ export async function readBatches(
     manifestSm3: row.manifest_sm3,
     previousManifestSm3: row.previous_manifest_sm3,
     signature: row.signature,
+    terms: row.terms,
+    contentKeySealed: row.content_key_sealed,
+    envelope: row.envelope,
   }));
 }
 
@@ -219,13 +229,16 @@ export async function recordBatch(
   await faultsTranslated(() =>
     database.hot.begin(async (transaction) => {
       const bytes = (value: Uint8Array): Buffer => Buffer.from(value);
+      const optional = (value: Uint8Array | null): Buffer | null => (value === null ? null : bytes(value));
       const written = await transaction`
         insert into clearing_batch (party, kind, clearing_date, sequence, purse, file_name, records, total_fen, withheld_records,
-          withheld_fen, file_bytes, file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature)
+          withheld_fen, file_bytes, file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature,
+          terms, content_key_sealed, envelope)
         values (${batch.party}, ${batch.kind}, ${batch.clearingDate}, ${batch.sequence}, ${purse}, ${batch.fileName},
           ${batch.records}, ${batch.totalFen}, ${batch.withheld.records}, ${batch.withheld.totalFen}, ${batch.fileBytes},
           ${bytes(batch.fileSm3)}, ${bytes(batch.fileSha256)}, ${bytes(batch.manifest)}, ${bytes(batch.manifestSm3)},
-          ${batch.previousManifestSm3 === null ? null : bytes(batch.previousManifestSm3)}, ${bytes(batch.signature)})
+          ${optional(batch.previousManifestSm3)}, ${bytes(batch.signature)},
+          ${transaction.json(batch.terms as postgres.JSONValue)}, ${optional(batch.contentKeySealed)}, ${optional(batch.envelope)})
         on conflict do nothing`;
       if (written.count === 0) return;
       await insertPostings(transaction, postings);

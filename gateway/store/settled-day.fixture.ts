@@ -84,6 +84,13 @@ export const FIXTURE_KEYS: KeyProvider = {
   signManifest: (manifest) =>
     sm2Sign({ privateKey: SIGNING_KEY, publicKeyXy: MANIFEST_PUBLIC_KEY, message: manifest }),
   manifestPublicKey: () => MANIFEST_PUBLIC_KEY,
+  // Not secret, but bound to its context as the real one is.
+  seal: (plain, context) => Buffer.concat([sm3(Buffer.from(context)), plain]),
+  open: (sealed, context) => {
+    if (!Buffer.from(sealed.subarray(0, 32)).equals(sm3(Buffer.from(context))))
+      throw new Error('sealed for another context');
+    return sealed.subarray(32);
+  },
   claimSalt: () => sm3(Buffer.from('claim salt of the fixture')),
 };
 

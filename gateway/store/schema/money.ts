@@ -172,6 +172,12 @@ export const clearingBatch = pgTable(
     manifestSm3: bytea('manifest_sm3').notNull(),
     previousManifestSm3: bytea('previous_manifest_sm3'),
     signature: bytea('signature').notNull(),
+    /** the party's profile, the merchants and the dates under which the file was made: made again, it is made under these */
+    terms: jsonb('terms'),
+    /** SM4 key and initial vector of an encrypted file, sealed by the key provider; null where the file is sent in clear */
+    contentKeySealed: bytea('content_key_sealed'),
+    /** the same key under the party's SM2 key, as it is sent; made once, because SM2 encryption is random */
+    envelope: bytea('envelope'),
   },
   (table) => [
     primaryKey({

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { BatchTerms } from '../clearing/batch-terms.ts';
+import type { ClearingProfile } from '../clearing/clearing-profile.ts';
+import type { SignedBatch } from '../store/clearing-batches.ts';
+import {
+  digestFile,
+  discardFile,
+  publishFile,
+  temporaryFile,
+  writeWhole,
+  type FileDigest,
+} from './batch-file.ts';
+import { ClearingFault, type BatchPlace, type Closing } from './closing.ts';
+import { makeBatchFile } from './make-batch-file.ts';
+import { CONTENT_KEY_BYTES, digestSealedFile, sealFile, sealingContext } from './sealed-file.ts';
+
+/**
+ * Brings file, manifest and signature of a recorded batch under their real names. What is there with the right bytes stays; what is
+ * missing or was damaged is made again and must be what was signed.
+ *
+ * @throws StoreFault, KeyFault; ClearingFault batch_not_reproducible, and then nothing of it is there
+ */
+export async function publishBatch(
+  closing: Closing,
+  signed: SignedBatch,
+  terms: BatchTerms,
+  place: BatchPlace,
+): Promise<void> {
+  const { folder, name } = place;
+  if (signed.fileName === null) discardFile(folder, name);
+  else if (signed.contentKeySealed === null) await publishClear(closing, signed, terms, place);
+  else await publishSealed(closing, signed, terms, place);
+  closing.reached?.('file_published', signed);
+  writeWhole(folder, `${name}.manifest.json`, signed.manifest);
+  closing.reached?.('manifest_written', signed);
+  writeWhole(folder, `${name}.sig`, signed.signature);
+  closing.reached?.('signature_written', signed);
+}
+
+/** The name under which a file is sent. */
+export function sentNameOf(name: string, { encryption }: ClearingProfile): string {
+  return encryption.method === 'none' ? name : `${name}.enc`;
+}
+
+async function publishClear(
+  closing: Closing,
+  signed: SignedBatch,
+  terms: BatchTerms,
+  place: BatchPlace,
+): Promise<void> {
+  if (isFile(path.join(place.folder, place.name), signed)) return;
+  await bringBack(closing, signed, terms, place);
+  publishFile(place.folder, place.name);
+}
+
+async function publishSealed(
+  closing: Closing,
+  signed: SignedBatch,
+  terms: BatchTerms,
+  place: BatchPlace,
+): Promise<void> {
+  const { contentKeySealed, envelope } = signed;
+  if (contentKeySealed === null || envelope === null) throw new RangeError('a sealed batch has its key');
+  const { folder, name } = place;
+  const opened = closing.keys.open(contentKeySealed, sealingContext(signed));
+  const content = { key: opened.subarray(0, CONTENT_KEY_BYTES), iv: opened.subarray(CONTENT_KEY_BYTES) };
+  const sealedName = sentNameOf(name, terms.profile);
+  const sealed = path.join(folder, sealedName);
+  const digest = existsSync(sealed) ? digestSealedFile(sealed, content) : null;
+  if (digest === null || !isSigned(digest, signed)) {
+    await bringBack(closing, signed, terms, place);
+    sealFile(temporaryFile(folder, name), { folder, name: sealedName }, content);
+    publishFile(folder, sealedName);
+  }
+  discardFile(folder, name);
+  writeWhole(folder, `${name}.key`, envelope);
+}
+
+/** Has the file in clear under its temporary name, with the bytes that were signed. */
+async function bringBack(
+  closing: Closing,
+  signed: SignedBatch,
+  terms: BatchTerms,
+  place: BatchPlace,
+): Promise<void> {
+  if (isFile(temporaryFile(place.folder, place.name), signed)) return;
+  const built = await makeBatchFile(closing, signed, terms, place, () => Promise.resolve());
+  if (isSigned(built, signed)) return;
+  discardFile(place.folder, place.name);
+  throw new ClearingFault('batch_not_reproducible', signed);
+}
+
+function isFile(file: string, signed: SignedBatch): boolean {
+  return existsSync(file) && isSigned(digestFile(file), signed);
+}
+
+function isSigned(digest: FileDigest, signed: SignedBatch): boolean {
+  return (
+    digest.bytes === signed.fileBytes &&
+    Buffer.from(digest.sm3).equals(signed.fileSm3) &&
+    Buffer.from(digest.sha256).equals(signed.fileSha256)
+  );
+}
