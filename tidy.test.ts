@@ -38,6 +38,8 @@ const ENTRY_POINTS = [
   /^validator-firmware\/main\.ts$/,
   /^bench\/scenarios\//,
   /^bench\/micro\//,
+  // Started as processes of their own, by path.
+  /^bench\/.+-process\.ts$/,
   /^sdk\/examples\//,
   /^run-tests\.ts$/,
 ];

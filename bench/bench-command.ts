@@ -1,6 +1,10 @@
 import { parseArgs } from 'node:util';
 import { countArgument, parsedOrUsage, runCommand, UsageFault } from '../scenarios/command-line.ts';
-import { runLive } from './live-run.ts';
+import { loadDemoData } from '@tapgate/gateway/operators/demo-reference';
+import { RelaxedSettings } from './limits/limits-server.ts';
+import { runLimits } from './limits/limits-run.ts';
+import { isMet } from './limits/limits-figures.ts';
+import { limitsTable } from './limits/limits-table.ts';
 import { runMorningPeak } from './morning-peak-run.ts';
 
 // `npm run bench -- <what>`: load on a gateway of its own, on this machine only.
@@ -12,11 +16,14 @@ const HELP = `Usage: npm run bench -- <what> [options]
     --seconds N           how long (default 10)
     --summary FILE        k6's summary as JSON
 
-  live                    the live path beside bare SM2 verification and a bare parse-and-commit, in one run
-    --taps N              distinct taps (default 2000)
-    --json                the figures as one JSON object
+  limits                  every path beside its floor, in one run of about five minutes
+    --json                all figures as JSON on the standard output
+    --scale N             per cent of the usual length of every phase (default 100)
+    --profiles DIR        leaves CPU profiles of the gateway there
 
   -h, --help              this text
+
+DATABASE_URL: a server to run \`limits\` on; without it one of the bench's own. Durable settings only.
 
 Exit code: 0, 1 when a threshold does not hold, 2 for a command that makes no sense.
 `;
@@ -27,7 +34,13 @@ async function run(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (positionals[0] === 'live') return live(values.taps ?? '2000', values.json === true);
+  if (positionals[0] === 'limits') {
+    return limits({
+      scale: countArgument('--scale', values.scale ?? '100', { least: 1, most: 400 }) / 100,
+      profileFolder: values.profiles ?? null,
+      json: values.json === true,
+    });
+  }
   if (positionals[0] !== 'morning-peak') throw new UsageFault('say what to bench');
   const code = await runMorningPeak({
     ratePerS: countArgument('--rate', values.rate ?? '200', { least: 1, most: 20_000 }),
@@ -38,6 +51,13 @@ async function run(): Promise<number> {
   return code === 0 ? 0 : 1;
 }
 
+/** The city whose bus rules price the bench's rides: that of the demonstration's data. */
+function demoJurisdiction(): string {
+  const [operator] = loadDemoData().operators;
+  if (operator === undefined) throw new RangeError('the demonstration has an operator');
+  return operator.jurisdiction;
+}
+
 function parse() {
   return parsedOrUsage(() =>
     parseArgs({
@@ -46,7 +66,8 @@ function parse() {
         rate: { type: 'string' },
         seconds: { type: 'string' },
         summary: { type: 'string' },
-        taps: { type: 'string' },
+        scale: { type: 'string' },
+        profiles: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -54,27 +75,26 @@ function parse() {
   );
 }
 
-async function live(taps: string, json: boolean): Promise<number> {
-  const report = await runLive({
-    taps: countArgument('--taps', taps, { least: 100, most: 1_000_000 }),
-    onProgress: (line) => process.stderr.write(`${line}\n`),
-  });
-  if (json) {
-    process.stdout.write(`${JSON.stringify(report)}\n`);
-    return 0;
+async function limits(order: {
+  readonly scale: number;
+  readonly profileFolder: string | null;
+  readonly json: boolean;
+}): Promise<number> {
+  try {
+    const figures = await runLimits({
+      databaseUrl: process.env['DATABASE_URL'] ?? null,
+      jurisdiction: demoJurisdiction(),
+      profileFolder: order.profileFolder,
+      scale: order.scale,
+      onProgress: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${order.json ? JSON.stringify(figures, null, 2) : limitsTable(figures)}\n`);
+    return Object.values(figures.ratios).every(isMet) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof RelaxedSettings)) throw error;
+    process.stderr.write(`bench: ${error.message}\n`);
+    return 1;
   }
-  const { cores, parseCommit, live: product, sm2VerifyPerSPerCore, settledPerS } = report;
-  process.stdout.write(
-    [
-      `${report.taps} distinct taps of rail oda, generator and database on the same ${cores} cores`,
-      `bare SM2 verification, one core   ${sm2VerifyPerSPerCore}/s`,
-      `bare parse and commit             ${parseCommit.perS}/s, p50 ${parseCommit.p50Ms} ms, p99 ${parseCommit.p99Ms} ms`,
-      `live path, accepted               ${product.perS}/s, p50 ${product.p50Ms} ms, p99 ${product.p99Ms} ms`,
-      `live path, settled                ${settledPerS}/s`,
-      '',
-    ].join('\n'),
-  );
-  return 0;
 }
 
 await runCommand('bench', run);

@@ -68,8 +68,6 @@ async function isGateway(baseUrl: string): Promise<boolean> {
 }
 
 export type OwnGateway = AttachedGateway & {
-  /** holds a password: for opening, not for showing */
-  readonly databaseUrl: string;
   readonly database: Database;
   readonly gateway: RunningGateway;
 };
@@ -107,7 +105,6 @@ export async function startOwnGateway(options: { readonly seed?: Uint8Array }): 
       keystore,
       journalsFolder: path.join(folder, 'journals'),
       description: `a gateway of its own at ${gateway.url}`,
-      databaseUrl: server.url,
       database,
       gateway,
       detach,

@@ -1,0 +1,469 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
+import postgres from 'postgres';
+import type { BareInsert, BareInsertOrder } from './bare-insert-process.ts';
+import { Child } from './child.ts';
+import type { BulkOrder, Driven, LiveOrder, LoadOrder } from './drive-process.ts';
+import type { GatewayCounts, GatewayStart } from './gateway-process.ts';
+import {
+  ratiosOf,
+  type CpuByStage,
+  type HalfPeakFigures,
+  type LimitsFigures,
+  type OverloadFigures,
+  type PathFigures,
+  type Profile,
+} from './limits-figures.ts';
+import { LimitsServer } from './limits-server.ts';
+import type { PrepareOrder } from './prepare-process.ts';
+import { readRecordFile } from './record-file.ts';
+
+export type LimitsOrder = {
+  readonly databaseUrl: string | null;
+  readonly jurisdiction: string;
+  /** leaves CPU profiles of the gateway here */
+  readonly profileFolder: string | null;
+  /** scales every phase; 1 is a run of about five minutes */
+  readonly scale: number;
+  readonly onProgress: (line: string) => void;
+};
+
+type Rail = 'oda' | 'offline_purchase';
+type RecordFiles = {
+  readonly cold: readonly string[];
+  readonly warm: readonly string[];
+  readonly cards: number;
+};
+
+const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
+const CARDS_MAX: Readonly<Record<Rail, number>> = { oda: 16_000, offline_purchase: 32_000 };
+const PREPARE_MS = 22_000;
+const LIVE_SECONDS = 6;
+const HALF_PEAK_SECONDS = 4;
+const LIVE_CONNECTIONS = 128;
+const UPLOADS = 8;
+const OVERLOAD_BUDGET_MS = 300;
+
+/** Runs every floor and every path, the floors between the paths, and gives what was measured. */
+export async function runLimits(order: LimitsOrder): Promise<LimitsFigures> {
+  const startedMs = performance.now();
+  const folder = mkdtempSync(path.join(tmpdir(), 'tapgate-records-'));
+  const server = await LimitsServer.start(order.databaseUrl);
+  const driver = new Child('drive-process.ts');
+  try {
+    const files = {
+      oda: await prepareRecords(order, folder, 'oda'),
+      offline_purchase: await prepareRecords(order, folder, 'offline_purchase'),
+    };
+    const bench = new Bench(order, server, driver, files);
+    const floors: Floors[] = [await bench.floors()];
+    const oda = await bench.live('oda');
+    const offlinePurchase = await bench.live('offline_purchase');
+    const hosted = await bench.live('issuerHosted');
+    floors.push(await bench.floors());
+    const bulk = {
+      oda: await bench.bulk('oda'),
+      offline_purchase: await bench.bulk('offline_purchase'),
+      issuerHosted: await bench.bulk('issuerHosted'),
+    };
+    floors.push(await bench.floors());
+    const naiveOdaPerS = await bench.naive();
+    const overload = await bench.overload(oda.acceptedPerS);
+    const live = { oda, offline_purchase: offlinePurchase, issuerHosted: hosted };
+    const halfPeak = {
+      oda: await bench.halfPeak('oda', oda.acceptedPerS),
+      issuerHosted: await bench.halfPeak('issuerHosted', hosted.acceptedPerS),
+    };
+    const measured = {
+      sm2VerifyPerS: median(floors.map((floor) => floor.sm2VerifyPerS)),
+      bareInsertPerS: median(floors.map((floor) => floor.bareInsertPerS)),
+      parseCommitPerS: median(floors.map((floor) => floor.parseCommitPerS)),
+      ...{ naiveOdaPerS, live, bulk, halfPeak, overload },
+      memoryMb: bench.memoryMb,
+    };
+    const sample = readRecordFile(files.oda.cold[0] ?? '')[0];
+    return {
+      cores: availableParallelism(),
+      node: process.version,
+      postgres: { version: server.version, settings: server.settings },
+      recordBytes: sample?.record.length ?? 0,
+      cards: { oda: files.oda.cards, offline_purchase: files.offline_purchase.cards },
+      ...measured,
+      ratios: ratiosOf(measured),
+      seconds: (performance.now() - startedMs) / 1_000,
+    };
+  } finally {
+    await driver.end();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function prepareRecords(order: LimitsOrder, folder: string, rail: Rail): Promise<RecordFiles> {
+  const parts = availableParallelism();
+  const names = (kind: string): string[] =>
+    Array.from({ length: parts }, (_, part) => path.join(folder, `${rail}-${kind}-${part}`));
+  const [cold, warm] = [names('cold'), names('warm')];
+  const cards = await Promise.all(
+    Array.from({ length: parts }, async (_, part) => {
+      const child = new Child('prepare-process.ts');
+      const made = await child.ask<number>('prepare', {
+        ...{ jurisdiction: order.jurisdiction, rail, part, parts, nowMs: NOW_MS },
+        coldFile: cold[part] ?? '',
+        warmFile: warm[part] ?? '',
+        cardsMax: Math.ceil((CARDS_MAX[rail] * order.scale) / parts),
+        budgetMs: PREPARE_MS * order.scale,
+      } satisfies PrepareOrder);
+      await child.end();
+      return made;
+    }),
+  );
+  const sum = cards.reduce((total, made) => total + made, 0);
+  order.onProgress(`prepared ${sum} cards with two taps each, rail ${rail}`);
+  return { cold, warm, cards: sum };
+}
+
+type Floors = {
+  readonly sm2VerifyPerS: number;
+  readonly bareInsertPerS: number;
+  readonly parseCommitPerS: number;
+};
+
+/** A server process under load, and how to start it. */
+type Target = {
+  readonly file: string;
+  readonly start: (databaseUrl: string) => unknown;
+  readonly profiled?: boolean;
+};
+
+class Bench {
+  memoryMb = 0;
+  readonly #order: LimitsOrder;
+  readonly #server: LimitsServer;
+  readonly #driver: Child;
+  readonly #files: Readonly<Record<Rail, RecordFiles>>;
+  #loaded: Rail | null = null;
+  #cold = 0;
+  #taps = 0;
+
+  constructor(
+    order: LimitsOrder,
+    server: LimitsServer,
+    driver: Child,
+    files: Readonly<Record<Rail, RecordFiles>>,
+  ) {
+    this.#order = order;
+    this.#server = server;
+    this.#driver = driver;
+    this.#files = files;
+  }
+
+  async floors(): Promise<Floors> {
+    const sm2VerifyPerS = await this.#sm2();
+    const bareInsertPerS = await this.#bareInsert();
+    await this.#load('offline_purchase');
+    const parseCommitPerS = await this.#withTarget(PARSE_COMMIT, async ({ port }) => {
+      await this.#live({ port, from: 0, count: this.#warmUp() });
+      const driven = await this.#live({
+        port,
+        from: this.#warmUp(),
+        count: this.#taps,
+        secondsMax: LIVE_SECONDS,
+      });
+      return driven.accepted / driven.seconds;
+    });
+    this.#say(
+      `floors: (a) ${sm2VerifyPerS.toFixed(0)}/s, (b) ${bareInsertPerS.toFixed(0)}/s, (c) ${parseCommitPerS.toFixed(0)}/s`,
+    );
+    return { sm2VerifyPerS, bareInsertPerS, parseCommitPerS };
+  }
+
+  async #sm2(): Promise<number> {
+    const children = Array.from({ length: availableParallelism() }, () => new Child('sm2-process.ts'));
+    const rates = await Promise.all(
+      children.map((child) => child.ask<number>('verify', { seconds: 2 * this.#order.scale })),
+    );
+    await Promise.all(children.map((child) => child.end()));
+    return rates.reduce((sum, rate) => sum + rate, 0);
+  }
+
+  async #bareInsert(): Promise<number> {
+    const databaseUrl = await this.#server.freshDatabase(this.#order.jurisdiction, NOW_MS);
+    const child = new Child('bare-insert-process.ts');
+    const { cold, warm, cards } = this.#files.offline_purchase;
+    const order: BareInsertOrder = { databaseUrl, files: [...cold, ...warm], count: cards * 2 };
+    const { rows, seconds } = await child.ask<BareInsert>('insert', order);
+    await child.end();
+    await this.#server.dropLast();
+    return rows / seconds;
+  }
+
+  /** At its peak: as many taps under way as the generator has connections. Cold cards first, then the same ones warm. */
+  async live(profile: Profile): Promise<PathFigures> {
+    await this.#load(railOf(profile));
+    return this.#withTarget(gatewayOf(profile, this.#order), async (gateway) => {
+      const warmUp = this.#warmUp();
+      await this.#live({ port: gateway.port, from: 0, count: warmUp });
+      const before = await this.#measure(gateway.child);
+      const cold = await this.#live({
+        port: gateway.port,
+        from: warmUp,
+        count: this.#cold - warmUp,
+        secondsMax: LIVE_SECONDS,
+      });
+      const between = await this.#measure(gateway.child);
+      // Second taps of those cards whose first was sent.
+      const warm = await this.#live({
+        port: gateway.port,
+        from: this.#cold,
+        count: warmUp + cold.sent,
+        secondsMax: LIVE_SECONDS,
+      });
+      const after = await this.#measure(gateway.child);
+      const settled = await this.#settle(gateway.databaseUrl, performance.now());
+      const taps = cold.accepted + warm.accepted;
+      const seconds = cold.seconds + warm.seconds;
+      const figures: PathFigures = {
+        taps,
+        acceptedPerS: taps / seconds,
+        settledPerS: taps / (seconds + settled.seconds),
+        verificationsPerTap: (after.gateway.verifications - before.gateway.verifications) / taps,
+        p50Ms: (cold.p50Ms + warm.p50Ms) / 2,
+        p99Ms: Math.max(cold.p99Ms, warm.p99Ms),
+        cold: temperature(cold, before, between),
+        warm: temperature(warm, between, after),
+        cpuUs: cpuOf(before, after, cold.cpuMs + warm.cpuMs, taps),
+        failed: cold.failed + warm.failed,
+      };
+      this.#say(`live ${profile}: ${describePath(figures)}`);
+      return figures;
+    });
+  }
+
+  /** Backlogs of terminals, several uploads at once, while the gateway settles behind. */
+  async bulk(profile: Profile): Promise<PathFigures> {
+    await this.#load(railOf(profile));
+    return this.#withTarget(gatewayOf(profile, this.#order), async (gateway) => {
+      const warmUp = this.#warmUp();
+      await this.#live({ port: gateway.port, from: 0, count: warmUp });
+      await this.#settle(gateway.databaseUrl, performance.now());
+      const startedMs = performance.now();
+      const before = await this.#measure(gateway.child);
+      const cold = await this.#bulk({ port: gateway.port, from: warmUp, count: this.#cold - warmUp });
+      const between = await this.#measure(gateway.child);
+      const warm = await this.#bulk({ port: gateway.port, from: this.#cold, count: this.#cold });
+      const settled = await this.#settle(gateway.databaseUrl, startedMs);
+      const after = await this.#measure(gateway.child);
+      const taps = cold.accepted + warm.accepted;
+      const figures: PathFigures = {
+        taps,
+        acceptedPerS: taps / (cold.seconds + warm.seconds),
+        settledPerS: taps / settled.seconds,
+        verificationsPerTap: (after.gateway.verifications - before.gateway.verifications) / taps,
+        p50Ms: 0,
+        p99Ms: 0,
+        cold: temperature(cold, before, between),
+        warm: temperature(warm, between, after),
+        cpuUs: cpuOf(before, after, cold.cpuMs + warm.cpuMs, taps),
+        failed: cold.failed + warm.failed,
+      };
+      this.#say(`bulk ${profile}: ${describePath(figures)}`);
+      return figures;
+    });
+  }
+
+  async naive(): Promise<number> {
+    await this.#load('oda');
+    return this.#withTarget(NAIVE(this.#order), async ({ port }) => {
+      const driven = await this.#live({
+        port,
+        from: 0,
+        count: this.#cold,
+        connections: 32,
+        secondsMax: 8 * this.#order.scale,
+      });
+      const perS = driven.accepted / driven.seconds;
+      this.#say(`(d) naive oda: ${perS.toFixed(0)}/s`);
+      return perS;
+    });
+  }
+
+  async halfPeak(profile: 'oda' | 'issuerHosted', peakPerS: number): Promise<HalfPeakFigures> {
+    await this.#load(railOf(profile));
+    const ratePerS = peakPerS / 2;
+    const drive = async ({ port }: { readonly port: number }): Promise<number> => {
+      await this.#live({ port, from: 0, count: this.#warmUp() });
+      const count = Math.min(this.#cold - this.#warmUp(), Math.ceil(ratePerS * HALF_PEAK_SECONDS));
+      const driven = await this.#live({ port, from: this.#warmUp(), count, ratePerS, secondsMax: 20 });
+      return driven.p99Ms;
+    };
+    const p99Ms = await this.#withTarget(gatewayOf(profile, this.#order), drive);
+    const parseCommitP99Ms = await this.#withTarget(PARSE_COMMIT, drive);
+    this.#say(
+      `at half its peak, ${ratePerS.toFixed(0)}/s: live ${profile} p99 ${p99Ms.toFixed(1)} ms, (c) ${parseCommitP99Ms.toFixed(1)} ms`,
+    );
+    return { ratePerS, p99Ms, parseCommitP99Ms };
+  }
+
+  async overload(peakPerS: number): Promise<OverloadFigures> {
+    await this.#load('oda');
+    const offered = peakPerS * 3;
+    return this.#withTarget(gatewayOf('oda', this.#order), async ({ port }) => {
+      await this.#live({ port, from: 0, count: this.#warmUp() });
+      const count = Math.min(this.#taps - this.#warmUp(), Math.ceil(offered * LIVE_SECONDS));
+      const order = {
+        port,
+        from: this.#warmUp(),
+        count,
+        connections: 1_024,
+        ratePerS: offered,
+        budgetMs: OVERLOAD_BUDGET_MS,
+      };
+      const driven = await this.#live({ ...order, secondsMax: 20 });
+      const figures = {
+        peakPerS,
+        offeredPerS: driven.sent / driven.seconds,
+        goodputPerS: driven.accepted / driven.seconds,
+        refusedPerS: driven.overloaded / driven.seconds,
+        budgetMs: OVERLOAD_BUDGET_MS,
+        p99Ms: driven.p99Ms,
+      };
+      this.#say(
+        `overload: offered ${figures.offeredPerS.toFixed(0)}/s, accepted ${figures.goodputPerS.toFixed(0)}/s, p99 ${figures.p99Ms.toFixed(0)} ms`,
+      );
+      return figures;
+    });
+  }
+
+  async #load(rail: Rail): Promise<void> {
+    if (this.#loaded === rail) return;
+    const { cold, warm } = this.#files[rail];
+    const order: LoadOrder = { groups: [cold, warm] };
+    const [coldTaps = 0, warmTaps = 0] = await this.#driver.ask<number[]>('load', order);
+    this.#cold = coldTaps;
+    this.#taps = coldTaps + warmTaps;
+    this.#loaded = rail;
+  }
+
+  /** Taps by which the server under load gets its code compiled and its connections opened; not counted. */
+  #warmUp(): number {
+    return Math.floor(Math.min(3_000, this.#cold / 5));
+  }
+
+  #live(order: Partial<LiveOrder> & Pick<LiveOrder, 'port' | 'from' | 'count'>): Promise<Driven> {
+    const usual = { connections: LIVE_CONNECTIONS, ratePerS: null, budgetMs: null };
+    const secondsMax = (order.secondsMax ?? 10) * this.#order.scale;
+    return this.#driver.ask<Driven>('live', { ...usual, ...order, secondsMax } satisfies LiveOrder);
+  }
+
+  #bulk(order: Omit<BulkOrder, 'uploads'>): Promise<Driven> {
+    return this.#driver.ask<Driven>('bulk', { ...order, uploads: UPLOADS } satisfies BulkOrder);
+  }
+
+  async #withTarget<Result>(
+    target: Target,
+    work: (running: {
+      readonly port: number;
+      readonly child: Child;
+      readonly databaseUrl: string;
+    }) => Promise<Result>,
+  ): Promise<Result> {
+    const databaseUrl = await this.#server.freshDatabase(this.#order.jurisdiction, NOW_MS);
+    const child = new Child(target.file, target.profiled === true ? this.#order.profileFolder : null);
+    try {
+      const port = await child.ask<number>('start', target.start(databaseUrl));
+      const result = await work({ port, child, databaseUrl });
+      const { rssBytes } = await child.ask<GatewayCounts>('counts');
+      if (target.profiled === true) this.memoryMb = Math.max(this.memoryMb, rssBytes / 1e6);
+      await child.ask('stop');
+      return result;
+    } finally {
+      await child.end();
+      await this.#server.dropLast();
+    }
+  }
+
+  async #measure(child: Child): Promise<Measurement> {
+    return { gateway: await child.ask<GatewayCounts>('counts'), databaseMs: this.#server.cpuMs() };
+  }
+
+  /** Waits until nothing is left in the queue. @returns how long it took from `sinceMs` on */
+  async #settle(databaseUrl: string, sinceMs: number): Promise<{ readonly seconds: number }> {
+    const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
+    try {
+      for (;;) {
+        const [row] = await sql<{ left: boolean }[]>`select exists (select from unsettled_tap) as left`;
+        if (row?.left !== true) return { seconds: (performance.now() - sinceMs) / 1_000 };
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    } finally {
+      await sql.end();
+    }
+  }
+
+  #say(line: string): void {
+    this.#order.onProgress(line);
+  }
+}
+
+type Measurement = { readonly gateway: GatewayCounts; readonly databaseMs: number | null };
+
+const PARSE_COMMIT: Target = { file: 'parse-commit-process.ts', start: (databaseUrl) => ({ databaseUrl }) };
+
+const NAIVE = ({ jurisdiction }: LimitsOrder): Target => ({
+  file: '../peers/naive/naive-process.ts',
+  start: (databaseUrl) => ({ databaseUrl, jurisdiction, nowMs: NOW_MS }),
+});
+
+function gatewayOf(profile: Profile, { jurisdiction }: LimitsOrder): Target {
+  const issuerHosted = profile === 'issuerHosted';
+  const start = (databaseUrl: string): GatewayStart => ({
+    databaseUrl,
+    jurisdiction,
+    issuerHosted,
+    settles: true,
+    nowMs: NOW_MS,
+  });
+  return { file: 'gateway-process.ts', start, profiled: true };
+}
+
+function railOf(profile: Profile): Rail {
+  return profile === 'oda' ? 'oda' : 'offline_purchase';
+}
+
+function temperature(driven: Driven, before: Measurement, after: Measurement): PathFigures['cold'] {
+  return {
+    acceptedPerS: driven.accepted / driven.seconds,
+    verificationsPerTap: (after.gateway.verifications - before.gateway.verifications) / driven.accepted,
+  };
+}
+
+function cpuOf(before: Measurement, after: Measurement, generatorMs: number, taps: number): CpuByStage {
+  const perTap = (ms: number): number => (ms * 1_000) / taps;
+  return {
+    gatewayMain: perTap(after.gateway.mainMs - before.gateway.mainMs),
+    gatewayThreads: perTap(after.gateway.otherThreadsMs - before.gateway.otherThreadsMs),
+    database:
+      before.databaseMs === null || after.databaseMs === null
+        ? null
+        : perTap(after.databaseMs - before.databaseMs),
+    generator: perTap(generatorMs),
+  };
+}
+
+function describePath(path: PathFigures): string {
+  const { gatewayMain, gatewayThreads, database, generator } = path.cpuUs;
+  const latency =
+    path.p99Ms === 0 ? '' : `, p50 ${path.p50Ms.toFixed(0)} ms, p99 ${path.p99Ms.toFixed(0)} ms`;
+  return (
+    `accepted ${path.acceptedPerS.toFixed(0)}/s, settled ${path.settledPerS.toFixed(0)}/s, ` +
+    `${path.verificationsPerTap.toFixed(2)} verifications a tap${latency}; us a tap: main ${gatewayMain.toFixed(0)}, ` +
+    `threads ${gatewayThreads.toFixed(0)}, database ${database?.toFixed(0) ?? '-'}, generator ${generator.toFixed(0)}`
+  );
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
