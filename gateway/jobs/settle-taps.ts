@@ -1,9 +1,8 @@
 import { isTerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { TapKind } from '@tapgate/sdk/wire/rails';
-import { civilDay, type CivilDay } from '../calendar/civil-day.ts';
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
-import { instantOf, zoneClock, type ZoneClock } from '../calendar/zone-clock.ts';
-import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
+import { zoneClock, type ZoneClock } from '../calendar/zone-clock.ts';
+import { holderOf } from '../concessions/holder-of-enrolments.ts';
 import type { RuleBook } from '../fares/rule-book.ts';
 import {
   settleCard,
@@ -14,7 +13,7 @@ import {
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { postFare } from '../ledger/post-fare.ts';
 import type { Posting } from '../ledger/posting.ts';
-import { readEnrolments, type CardEnrolment } from '../store/concession-enrolments.ts';
+import { readEnrolments } from '../store/concession-enrolments.ts';
 import type { Database, Transaction } from '../store/connection.ts';
 import type { ReferenceData } from '../store/reference-data.ts';
 import {
@@ -198,33 +197,6 @@ function zoneOf(taps: readonly UnsettledTap[], { reference }: SettlingDependenci
   const operator = reference.operators.get(taps[0]?.operatorId ?? '');
   if (operator === undefined) throw new RangeError('a tap is of an operator that is known');
   return zoneClock(operator.timeZone);
-}
-
-function holderOf(enrolments: readonly CardEnrolment[], clock: ZoneClock): HolderFacts {
-  if (enrolments.length === 0) return UNKNOWN_HOLDER;
-  const startOf = (date: string, daysLater = 0): number =>
-    instantOf(clock, (civilDay(date) + daysLater) as CivilDay, 0);
-  const birthDate = enrolments.find((enrolment) => enrolment.birthDate !== null)?.birthDate ?? null;
-  return {
-    person: { ...UNKNOWN_HOLDER.person, birthDate, statuses: statusesOf(enrolments) },
-    enrolments: enrolments.map((enrolment) => ({
-      enrolmentId: `${enrolment.category}@${enrolment.validFrom}`,
-      category: enrolment.category,
-      evidenceKind: enrolment.evidenceKind,
-      validFromMs: startOf(enrolment.validFrom),
-      validToMs: enrolment.validTo === null ? null : startOf(enrolment.validTo, 1),
-      reviewDueMs: enrolment.reviewDueOn === null ? null : startOf(enrolment.reviewDueOn, 1),
-      revokedAtMs: enrolment.revokedOn === null ? null : startOf(enrolment.revokedOn),
-    })),
-  };
-}
-
-/**
- * The desk enrols a card for a category after it has seen that the person qualifies; a status other than age (a disabled
- * soldier) is known by that enrolment alone. Categories are written with hyphens, statuses with underscores.
- */
-function statusesOf(enrolments: readonly CardEnrolment[]): string[] {
-  return [...new Set(enrolments.map((enrolment) => enrolment.category.replaceAll('-', '_')))];
 }
 
 function postingsOf(journey: SettledJourney): Posting[] {
