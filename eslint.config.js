@@ -24,7 +24,7 @@ export default tseslint.config(
   },
   {
     // node:test returns promises from test() and describe() that the runner itself awaits.
-    files: ['**/*.test.ts'],
+    files: ['**/*.test.ts', '**/*.fixture.ts'],
     rules: {
       '@typescript-eslint/no-floating-promises': [
         'error',

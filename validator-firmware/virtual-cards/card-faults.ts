@@ -8,6 +8,8 @@ export type CardFaults = {
   readonly wrongLengthAtCommand?: number;
   /** the answer to this command is noise, drawn from the seed */
   readonly garbageAtCommand?: number;
+  /** something that is no working card: the field wakes nothing in it */
+  readonly mute?: boolean;
   /** each answer takes so long, ms; kept by the channel */
   readonly slowMs?: number;
   /** the dynamic signature is made by another key than the one that is certified: a copied card */
