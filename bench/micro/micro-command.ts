@@ -1,29 +1,54 @@
-import { cpus } from 'node:os';
-import { runCommand, UsageFault } from '../../scenarios/command-line.ts';
+import { spawnSync } from 'node:child_process';
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { parsedOrUsage, runCommand, UsageFault } from '../../scenarios/command-line.ts';
+import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
 import { measureTerminal } from './terminal.ts';
 
 // `npm run bench:micro -- <what>`: timings of our own code without a network. Exit 1 when a bound is not held.
 
-const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = { terminal: measureTerminal };
+const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  fares: measureFares,
+  terminal: measureTerminal,
+};
 
 async function run(): Promise<number> {
-  const [name = ''] = process.argv.slice(2);
-  if (name === '--help' || name === '-h') {
+  const { values, positionals } = parsedOrUsage(() =>
+    parseArgs({
+      allowPositionals: true,
+      options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    }),
+  );
+  if (values.help === true) {
     console.log(
-      `Usage: npm run bench:micro -- ${Object.keys(BENCHES).join('|')}\nExit code: 0, 1 when a bound is not held.`,
+      `Usage: npm run bench:micro -- ${Object.keys(BENCHES).join('|')} [--json]\nExit code: 0, 1 when a bound is not held.`,
     );
     return 0;
   }
+  const [name = ''] = positionals;
   const bench = BENCHES[name];
   if (bench === undefined) throw new UsageFault(`say what to bench: ${Object.keys(BENCHES).join(', ')}`);
-  const processors = cpus();
-  console.log(
-    `${name}: Node ${process.version}, ${processors.length} x ${processors[0]?.model ?? 'unknown'}`,
-  );
+  const run = { bench: name, ...circumstances() };
+  if (values.json !== true) console.log(`${name}: Node ${run.node}, ${run.processors}, load ${run.load}`);
   const figures = await bench();
-  for (const figure of figures) console.log(figureLine(figure));
+  if (values.json === true) console.log(JSON.stringify({ ...run, figures }, null, 2));
+  else for (const figure of figures) console.log(figureLine(figure));
   return figures.every(isWithinBound) ? 0 : 1;
+}
+
+/** What a figure says nothing without. */
+function circumstances() {
+  const processors = cpus();
+  const commit = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).stdout.trim();
+  return {
+    commit,
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    processors: `${processors.length} x ${processors[0]?.model.trim() ?? 'unknown'}`,
+    /** of the last minute, before the run */
+    load: (loadavg()[0] ?? 0).toFixed(2),
+  };
 }
 
 await runCommand('bench:micro', run);

@@ -41,14 +41,13 @@ export function zoneClock(zone: string): ZoneClock {
     startsMs.push(high);
     offsets.push(offsetOf(high));
   }
-  // Taps come in runs of one season: the period of the last answer is nearly always the period of the next.
-  let recent = { fromMs: 0, toMs: 0, offsetMs: 0 };
+  const periodOfWeek = periodsOfWeeks(startsMs);
   const offsetMsAt = (atMs: number): number => {
-    if (atMs >= recent.fromMs && atMs < recent.toMs) return recent.offsetMs;
-    const index = lastAtOrBefore(startsMs, atMs);
-    const fromMs = index === 0 ? Number.NEGATIVE_INFINITY : (startsMs[index] ?? 0);
-    recent = { fromMs, toMs: startsMs[index + 1] ?? Number.POSITIVE_INFINITY, offsetMs: offsets[index] ?? 0 };
-    return recent.offsetMs;
+    const week = Math.floor((atMs - FIRST_MS) / PROBE_MS);
+    let period = week < 0 ? 0 : (periodOfWeek[week] ?? startsMs.length - 1);
+    // Offsets change at most once in a week.
+    if (atMs >= (startsMs[period + 1] ?? Number.POSITIVE_INFINITY)) period += 1;
+    return offsets[period] ?? 0;
   };
   const clock: ZoneClock = { zone, offsetMsAt };
   clocks.set(zone, clock);
@@ -68,15 +67,16 @@ export function instantOf(clock: ZoneClock, day: CivilDay, msOfDay: number): num
   return wallMs - clock.offsetMsAt(guessMs);
 }
 
-function lastAtOrBefore(startsMs: readonly number[], atMs: number): number {
-  let low = 0;
-  let high = startsMs.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((startsMs[middle] ?? 0) <= atMs) low = middle;
-    else high = middle - 1;
-  }
-  return low;
+/** The period that each probed week begins in, so that an instant is two look-ups away from its offset. */
+function periodsOfWeeks(startsMs: readonly number[]): Uint8Array {
+  const periods = new Uint8Array(Math.ceil((LAST_MS - FIRST_MS) / PROBE_MS));
+  let period = 0;
+  periods.forEach((_none, week) => {
+    const weekMs = FIRST_MS + week * PROBE_MS;
+    while (weekMs >= (startsMs[period + 1] ?? Number.POSITIVE_INFINITY)) period += 1;
+    periods[week] = period;
+  });
+  return periods;
 }
 
 function intlOffset(zone: string): (atMs: number) => number {

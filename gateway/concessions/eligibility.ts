@@ -34,13 +34,21 @@ export type EligibilityTest = {
   readonly answers: (person: PersonFacts, day: DateNumber) => Seen;
 };
 
-type Question = { readonly key: string; readonly holds: (person: PersonFacts, day: DateNumber) => boolean };
+/** One question about a person, with its key in the trace. */
+type Question =
+  | { readonly ask: 'age_from' | 'age_below'; readonly key: string; readonly years: number }
+  | {
+      readonly ask: 'residence' | 'school' | 'status';
+      readonly key: string;
+      readonly wanted: readonly string[];
+    }
+  | { readonly ask: 'height_from' | 'height_below'; readonly key: string; readonly mm: number };
 
 /** Makes a category's eligibility ready: any one alternative is enough, and in it every predicate that is named must hold. */
 export function compileEligibility(alternatives: readonly Eligibility[]): EligibilityTest {
   const asked = alternatives.map(questionsOf);
   const holdsAll = (questions: readonly Question[], person: PersonFacts, day: DateNumber): boolean => {
-    for (const question of questions) if (!question.holds(person, day)) return false;
+    for (const question of questions) if (!holds(question, person, day)) return false;
     return true;
   };
   return {
@@ -51,7 +59,7 @@ export function compileEligibility(alternatives: readonly Eligibility[]): Eligib
     answers: (person, day) => {
       const questions = asked.find((q) => holdsAll(q, person, day)) ?? asked[asked.length - 1] ?? [];
       const seen: Record<string, boolean> = {};
-      for (const { key, holds } of questions) seen[key] = holds(person, day);
+      for (const question of questions) seen[question.key] = holds(question, person, day);
       return seen;
     },
   };
@@ -59,48 +67,54 @@ export function compileEligibility(alternatives: readonly Eligibility[]): Eligib
 
 function questionsOf(e: Eligibility): Question[] {
   const questions: Question[] = [];
-  if (e.age_from !== undefined) {
-    const years = e.age_from;
-    questions.push({ key: `age_from_${String(years)}`, holds: (p, day) => isAged(p, day, years) === true });
-  }
-  if (e.age_below !== undefined) {
-    const years = e.age_below;
-    questions.push({ key: `age_below_${String(years)}`, holds: (p, day) => isAged(p, day, years) === false });
-  }
-  if (e.residence) {
-    const wanted = e.residence;
-    questions.push({ key: 'residence', holds: (p) => p.residence !== null && wanted.includes(p.residence) });
-  }
-  if (e.school) {
-    const wanted = e.school;
-    questions.push({ key: 'school', holds: (p) => p.school !== null && wanted.includes(p.school) });
-  }
-  if (e.status) {
-    const wanted = e.status;
-    questions.push({
-      key: `status_${wanted.join('_or_')}`,
-      holds: (p) => p.statuses.some((status) => wanted.includes(status)),
-    });
-  }
+  if (e.age_from !== undefined)
+    questions.push({ ask: 'age_from', key: `age_from_${String(e.age_from)}`, years: e.age_from });
+  if (e.age_below !== undefined)
+    questions.push({ ask: 'age_below', key: `age_below_${String(e.age_below)}`, years: e.age_below });
+  if (e.residence) questions.push({ ask: 'residence', key: 'residence', wanted: e.residence });
+  if (e.school) questions.push({ ask: 'school', key: 'school', wanted: e.school });
+  if (e.status) questions.push({ ask: 'status', key: `status_${e.status.join('_or_')}`, wanted: e.status });
   if (e.height_from_mm !== undefined) {
     const mm = e.height_from_mm;
-    questions.push({
-      key: `height_from_${String(mm)}_mm`,
-      holds: (p) => p.heightMm !== null && p.heightMm >= mm,
-    });
+    questions.push({ ask: 'height_from', key: `height_from_${String(mm)}_mm`, mm });
   }
   if (e.height_below_mm !== undefined) {
     const mm = e.height_below_mm;
-    questions.push({
-      key: `height_below_${String(mm)}_mm`,
-      holds: (p) => p.heightMm !== null && p.heightMm < mm,
-    });
+    questions.push({ ask: 'height_below', key: `height_below_${String(mm)}_mm`, mm });
   }
   return questions;
 }
 
+/** A fact that is not known answers no to every question about it. */
+function holds(question: Question, person: PersonFacts, day: DateNumber): boolean {
+  switch (question.ask) {
+    case 'age_from':
+      return isAged(person, day, question.years) === true;
+    case 'age_below':
+      return isAged(person, day, question.years) === false;
+    case 'residence':
+      return person.residence !== null && question.wanted.includes(person.residence);
+    case 'school':
+      return person.school !== null && question.wanted.includes(person.school);
+    case 'status':
+      return person.statuses.some((status) => question.wanted.includes(status));
+    case 'height_from':
+      return person.heightMm !== null && person.heightMm >= question.mm;
+    case 'height_below':
+      return person.heightMm !== null && person.heightMm < question.mm;
+  }
+}
+
 /** Null where the birth date is not known: then no age rule holds, from above or from below. */
 function isAged(person: PersonFacts, day: DateNumber, years: number): boolean | null {
-  const birth = person.birthDate === null ? null : findDateNumber(person.birthDate);
+  const birth = person.birthDate === null ? null : birthNumber(person.birthDate);
   return birth === null ? null : hasReachedAge(birth, years, day);
+}
+
+/** The questions of all categories ask one person after the other: the text of the last birth date is read once. */
+let recent: { readonly text: string; readonly birth: DateNumber | null } = { text: '', birth: null };
+
+function birthNumber(text: string): DateNumber | null {
+  if (recent.text !== text) recent = { text, birth: findDateNumber(text) };
+  return recent.birth;
 }

@@ -166,13 +166,19 @@ function sawOf(pricing: Pricing, concession: CompiledConcession, saw: Saw, quota
 }
 
 const LAPSE_TEXT: Record<EvidenceLapse, RuleText> = {
-  not_enrolled: { zh: '未登记', en: 'not enrolled' },
-  other_kind: { zh: '凭证种类不符', en: 'another kind of evidence' },
-  not_yet_valid: { zh: '凭证尚未生效', en: 'evidence not yet valid' },
-  expired: { zh: '凭证已过期', en: 'evidence expired' },
-  review_lapsed: { zh: '未按期年审', en: 'review lapsed' },
-  revoked: { zh: '凭证已注销', en: 'evidence revoked' },
+  not_enrolled: noEvidence('未登记', 'not enrolled'),
+  other_kind: noEvidence('凭证种类不符', 'another kind of evidence'),
+  not_yet_valid: noEvidence('凭证尚未生效', 'evidence not yet valid'),
+  expired: noEvidence('凭证已过期', 'evidence expired'),
+  review_lapsed: noEvidence('未按期年审', 'review lapsed'),
+  revoked: noEvidence('凭证已注销', 'evidence revoked'),
 };
+
+function noEvidence(zh: string, en: string): RuleText {
+  return { zh: `符合条件，但没有有效凭证（${zh}）`, en: `qualifies, but holds no valid evidence (${en})` };
+}
+
+const NOT_QUALIFIED: RuleText = { zh: '持有凭证，但不符合条件', en: 'holds evidence, but does not qualify' };
 
 function noteFailure(
   pricing: Pricing,
@@ -184,25 +190,14 @@ function noteFailure(
   const { journey } = pricing.input;
   if (!concessions.some((c) => isInForce(c.inForce, pricing.wall.day) && isInScope(c.scope, journey))) return;
   if (met && !evidence.held) {
-    const lapse = LAPSE_TEXT[evidence.lapse];
-    pricing.note(
-      'concession',
-      category,
-      { ...seen, eligible: true, evidence: evidence.lapse },
-      {
-        zh: `符合条件，但没有有效凭证（${lapse.zh}）`,
-        en: `qualifies, but holds no valid evidence (${lapse.en})`,
-      },
-    );
+    const saw = { ...seen, eligible: true, evidence: evidence.lapse };
+    pricing.note('concession', category, saw, LAPSE_TEXT[evidence.lapse]);
   } else if (evidence.held) {
     pricing.note(
       'concession',
       category,
       { ...seen, eligible: false, evidence: evidence.kind },
-      {
-        zh: '持有凭证，但不符合条件',
-        en: 'holds evidence, but does not qualify',
-      },
+      NOT_QUALIFIED,
     );
   }
 }
