@@ -1,7 +1,10 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { refuse } from '@tapgate/sdk/wire/refusals';
 import type { ClearingProfiles } from './clearing/load-clearing-profiles.ts';
-import { mountCardRegisters } from './http/card-registers.ts';
+import { zoneClock } from './calendar/zone-clock.ts';
+import { categoriesOf, type RuleBook } from './fares/rule-book.ts';
+import { mountEnrolments, type EnrolmentCity } from './http/enrolment-routes.ts';
+import { mountHotlist } from './http/hotlist-route.ts';
 import { mountOperatorRoutes } from './http/operator-routes.ts';
 import { TerminalSessions } from './http/bearer-token.ts';
 import { PeerGone } from './http/node-exchange.ts';
@@ -17,12 +20,14 @@ import { TapIntake } from './intake/tap-intake.ts';
 import type { KeyProvider } from './keys/key-provider.ts';
 import { isDatabaseReachable, type Database } from './store/connection.ts';
 import { DataKeys } from './store/data-keys.ts';
+import type { ReferenceData } from './store/reference-data.ts';
 import { addRefusalCounts } from './store/refusal-counts.ts';
 
 export type AppDependencies = {
   readonly database: Database;
   readonly keys: KeyProvider;
-  readonly reference: TapReference;
+  readonly reference: TapReference & Pick<ReferenceData, 'operators'>;
+  readonly ruleBook: RuleBook;
   /** how each party wants its files: what a tap's history shows of them */
   readonly profiles: ClearingProfiles;
   /** the gateway's clock, ms since the Unix epoch */
@@ -50,7 +55,7 @@ const HEALTH_TIMEOUT_MS = 1_000;
 
 /** Puts the gateway together: its parts, its routes, its document. Nothing listens yet. */
 export function createApp(dependencies: AppDependencies): GatewayApp {
-  const { database, keys, reference, profiles, clock, demo, onFault } = dependencies;
+  const { database, keys, reference, ruleBook, profiles, clock, demo, onFault } = dependencies;
   const authority = new TapAuthority(reference, keys);
   const sm2Workers = new Sm2Workers(dependencies.sm2Threads);
   const dataKeys = new DataKeys(database, keys);
@@ -78,7 +83,8 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountTaps(app, { intake, sessions, tally });
   mountTapBatches(app, { intake, sessions, tally });
   mountOperatorRoutes(app, { database, keys, dataKeys, profiles, tally, intake });
-  mountCardRegisters(app, { database, keys });
+  mountHotlist(app, { database, keys });
+  mountEnrolments(app, { database, keys, city: enrolmentCity(reference, ruleBook) });
   describeRoutes(app);
   app.notFound((context) => refusalResponse(context, refuse('route_unknown')));
   app.onError((fault, context) => {
@@ -97,6 +103,16 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
       await tally.flush();
       await sm2Workers.stop();
     },
+  };
+}
+
+/** The categories of the operators' cities; a desk's day is counted by the clock of the first operator. */
+function enrolmentCity({ operators }: Pick<ReferenceData, 'operators'>, ruleBook: RuleBook): EnrolmentCity {
+  const all = [...operators.values()];
+  const jurisdictions = new Set(all.map((operator) => operator.jurisdiction));
+  return {
+    categoriesOf: (categoryId) => categoriesOf(ruleBook, jurisdictions, categoryId),
+    clock: zoneClock(all[0]?.timeZone ?? 'UTC'),
   };
 }
 

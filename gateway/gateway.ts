@@ -85,7 +85,7 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
   const reference = await loadReferenceData(database);
   const keys = new KeystoreProvider(keystore);
   const gateway = createApp({
-    ...{ database, keys, reference, onFault },
+    ...{ database, keys, reference, ruleBook, onFault },
     profiles: loadClearingProfiles(),
     clock: Date.now,
     demo: true,

@@ -44,15 +44,16 @@ async function start(order: GatewayStart): Promise<number> {
   };
   const clock = (): number => order.nowMs;
   const { issuerHosted } = order;
+  const calendar = loadCalendar();
+  const ruleBook = loadRuleBook(calendar);
   const gateway = createApp({
-    ...{ database, keys, reference, clock, issuerHosted, onFault },
+    ...{ database, keys, reference, ruleBook, clock, issuerHosted, onFault },
     profiles: loadClearingProfiles(),
     demo: false,
   });
   const server = createAdaptorServer({ fetch: gateway.app.fetch, overrideGlobalObjects: false }) as Server;
   await listen(server, '127.0.0.1', 0);
-  const calendar = loadCalendar();
-  const settling = { database, keys, reference, calendar, ruleBook: loadRuleBook(calendar) };
+  const settling = { database, keys, reference, calendar, ruleBook };
   running = { gateway, database, server, loop: order.settles ? startSettling(settling, onFault) : null };
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;

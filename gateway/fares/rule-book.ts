@@ -1,4 +1,5 @@
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
+import type { CategoryTerms } from '../concessions/decide-enrolment.ts';
 import type { Mode } from '../journeys/mode.ts';
 import { compileRuleSet, type CompiledRuleSet } from './compile-rule-set.ts';
 import type { JourneyFacts } from './journey-facts.ts';
@@ -164,4 +165,20 @@ function findGaps(
 export function fundersOf(ruleBook: RuleBook, jurisdictions: ReadonlySet<string>): readonly string[] {
   const sets = [...ruleBook.byRef.values()].filter((set) => jurisdictions.has(set.source.jurisdiction));
   return [...new Set(sets.flatMap((set) => set.source.funders.map((funder) => funder.id)))].sort();
+}
+
+/** Every writing of a rider category in the rule sets of these jurisdictions, versions that are off left out. */
+export function categoriesOf(
+  ruleBook: RuleBook,
+  jurisdictions: ReadonlySet<string>,
+  categoryId: string,
+): CategoryTerms[] {
+  return [...ruleBook.byRef.values()]
+    .filter(({ source }) => jurisdictions.has(source.jurisdiction) && source.status !== 'off')
+    .flatMap(({ source }) => source.rider_categories)
+    .filter((category) => category.id === categoryId)
+    .map(({ eligibility, evidence }) => ({
+      alternatives: Array.isArray(eligibility) ? eligibility : [eligibility],
+      evidence,
+    }));
 }

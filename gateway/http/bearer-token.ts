@@ -2,7 +2,7 @@ import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import type { Database } from '../store/connection.ts';
-import { isOperatorToken } from '../store/operator-tokens.ts';
+import { findOperatorLabel } from '../store/operator-tokens.ts';
 import type { GatewayContext } from './request-context.ts';
 import { readSessionToken, type SessionClaim } from './terminal-session.ts';
 
@@ -55,8 +55,17 @@ export async function refuseUnlessOperator(
   context: GatewayContext,
   database: Database,
 ): Promise<Refusal<'token_missing' | 'token_invalid'> | null> {
+  const who = await readOperator(context, database);
+  return 'code' in who ? who : null;
+}
+
+/** Whose token sends a request: the label under which it was let in. @refuses token_missing, token_invalid */
+export async function readOperator(
+  context: GatewayContext,
+  database: Database,
+): Promise<{ readonly label: string } | Refusal<'token_missing' | 'token_invalid'>> {
   const token = bearerToken(context);
   if (typeof token !== 'string') return token;
-  const known = await isOperatorToken(database, sm3(new TextEncoder().encode(token)));
-  return known ? null : refuse('token_invalid');
+  const label = await findOperatorLabel(database, sm3(new TextEncoder().encode(token)));
+  return label === null ? refuse('token_invalid') : { label };
 }

@@ -2,6 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi';
 import {
   EnrolledBody,
   EnrolmentBody,
+  EnrolmentHistoryBody,
+  EnrolmentListBody,
+  EnrolmentReviewBody,
   ErrorResponse,
   HealthBody,
   HotlistChangeBody,
@@ -120,6 +123,47 @@ export const enrolmentsRoute = createRoute({
   responses: { 201: json(EnrolledBody, 'the card has the right, as the desk has checked it'), ...refusals },
 });
 
+export const enrolmentListRoute = createRoute({
+  method: 'get',
+  path: '/v1/concession-enrolments',
+  security: asOperator,
+  request: { query: z.object({ panToken: z.string(), psn: z.string() }) },
+  responses: { 200: json(EnrolmentListBody, 'the enrolments of a card, with their history'), ...refusals },
+});
+
+export const enrolmentRoute = createRoute({
+  method: 'get',
+  path: '/v1/concession-enrolments/{enrolmentId}',
+  security: asOperator,
+  request: { params: z.object({ enrolmentId: z.string() }) },
+  responses: { 200: json(EnrolmentHistoryBody, 'one enrolment with its history'), ...refusals },
+});
+
+export const enrolmentRevocationRoute = createRoute({
+  method: 'delete',
+  path: '/v1/concession-enrolments/{enrolmentId}',
+  security: asOperator,
+  request: {
+    params: z.object({ enrolmentId: z.string() }),
+    query: z.object({ reason: z.string().optional() }),
+  },
+  responses: {
+    200: json(EnrolmentHistoryBody, 'ended from this instant on; nothing is removed'),
+    ...refusals,
+  },
+});
+
+export const enrolmentReviewsRoute = createRoute({
+  method: 'post',
+  path: '/v1/concession-enrolments/{enrolmentId}/reviews',
+  security: asOperator,
+  request: {
+    params: z.object({ enrolmentId: z.string() }),
+    body: { required: true, content: { 'application/json': { schema: EnrolmentReviewBody } } },
+  },
+  responses: { 201: json(EnrolmentHistoryBody, 'good until the next review'), ...refusals },
+});
+
 export const ROUTES = [
   healthRoute,
   terminalSessionsRoute,
@@ -130,4 +174,8 @@ export const ROUTES = [
   settlementRoute,
   hotlistVersionsRoute,
   enrolmentsRoute,
+  enrolmentListRoute,
+  enrolmentRoute,
+  enrolmentRevocationRoute,
+  enrolmentReviewsRoute,
 ] as const;

@@ -147,15 +147,61 @@ export const HotlistChangeBody = z
 
 export const HotlistVersionBody = z.strictObject({ version: z.int() }).openapi('HotlistVersion');
 
+const slug = z.string().regex(/^[a-z0-9_-]{1,40}$/);
+const shortText = z.string().min(1).max(64);
+
 export const EnrolmentBody = z
   .strictObject({
     card: NamedCard,
-    category: z.string().regex(/^[a-z0-9_-]{1,40}$/),
-    evidenceKind: z.string().regex(/^[a-z0-9_-]{1,40}$/),
-    birthDate: z.string().nullable(),
+    category: slug,
+    evidenceKind: slug,
+    identityNumber: z.string().max(32).nullable().default(null).openapi({
+      description: '18 characters; read for the birth date and forgotten',
+    }),
+    birthDate: z.string().nullable().default(null),
+    residence: shortText.nullable().default(null).openapi({
+      description: 'registered residence (hukou) as the document shows it',
+    }),
+    school: shortText.nullable().default(null),
+    status: shortText.nullable().default(null).openapi({
+      description: 'where the category asks for one of several statuses: which the desk has seen',
+    }),
     validFrom: z.string(),
     validTo: z.string().nullable(),
+    reviewDueOn: z.string().nullable().default(null),
   })
   .openapi('ConcessionEnrolment');
 
-export const EnrolledBody = z.strictObject({ enrolled: z.literal(true) }).openapi('Enrolled');
+export const EnrolledBody = z
+  .strictObject({
+    enrolled: z.literal(true),
+    enrolmentId: z.uuid(),
+    qualifies: z.boolean().openapi({
+      description: 'on the first day; false: too young yet, and pays until the birthday',
+    }),
+  })
+  .openapi('Enrolled');
+
+export const EnrolmentReviewBody = z.strictObject({ reviewDueOn: z.string() }).openapi('EnrolmentReview');
+
+export const EnrolmentHistoryBody = z
+  .strictObject({
+    enrolmentId: z.uuid(),
+    panToken: z.string(),
+    psn: z.int(),
+    category: z.string(),
+    evidenceKind: z.string(),
+    validFrom: z.string(),
+    validTo: z.string().nullable(),
+    reviewDueOn: z.string().nullable(),
+    revokedAt: iso.nullable(),
+    keeps: z
+      .array(z.string())
+      .openapi({ description: 'which facts of the person are kept; never the facts' }),
+    history: z.array(z.strictObject({ kind: z.string(), at: iso, by: z.string(), details: z.unknown() })),
+  })
+  .openapi('ConcessionEnrolmentHistory');
+
+export const EnrolmentListBody = z
+  .strictObject({ enrolments: z.array(EnrolmentHistoryBody) })
+  .openapi('ConcessionEnrolments');

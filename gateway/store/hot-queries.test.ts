@@ -58,8 +58,8 @@ describe('the plans of the hot queries', () => {
     await hot`
       insert into hotlist_entry select decode(md5(i::text), 'hex'), 1, i % 50 + 1, null, 'lost' from generate_series(1, 5000) i`;
     await hot`
-      insert into concession_enrolment select decode(md5(i::text), 'hex'), 1, 'senior', 'card', null, '2020-01-01', null, null, null
-      from generate_series(1, 5000) i`;
+      insert into concession_enrolment (pan_token, psn, category, evidence_kind, valid_from)
+      select decode(md5(i::text), 'hex'), 1, 'senior', 'card', '2020-01-01' from generate_series(1, 5000) i`;
     await hot`analyze`;
     await hot`load 'auto_explain'`;
     await hot`set auto_explain.log_min_duration = 0`;

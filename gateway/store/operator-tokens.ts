@@ -3,8 +3,12 @@ import type { Database } from './connection.ts';
 import { operatorToken } from './schema/reference.ts';
 import { faultsTranslated } from './store-fault.ts';
 
-/** @param tokenSm3 SM3 of the token's ASCII: the token itself is nowhere */
-export async function isOperatorToken(database: Database, tokenSm3: Uint8Array): Promise<boolean> {
+/**
+ * The label of a token, which is who acts; null for a token that is none.
+ *
+ * @param tokenSm3 SM3 of the token's ASCII: the token itself is nowhere
+ */
+export async function findOperatorLabel(database: Database, tokenSm3: Uint8Array): Promise<string | null> {
   const rows = await faultsTranslated(() =>
     database.orm
       .select({ label: operatorToken.label })
@@ -12,7 +16,7 @@ export async function isOperatorToken(database: Database, tokenSm3: Uint8Array):
       .where(eq(operatorToken.tokenSm3, tokenSm3))
       .limit(1),
   );
-  return rows.length > 0;
+  return rows[0]?.label ?? null;
 }
 
 /** Lets a token in under a label, and no other of that label any more: after a rotation the old one is out. @throws StoreFault */

@@ -12,7 +12,7 @@ test('a code stands once in the list, in snake case, with a sentence', () => {
 });
 
 test('what cannot be read is named before what cannot be proved, and that before the standing of the card', () => {
-  const order = ['request', 'record', 'proof', 'standing', 'gate'];
+  const order = ['request', 'desk', 'record', 'proof', 'standing', 'gate'];
   const places = REFUSALS.map((entry) => order.indexOf(entry.where));
   assert.deepEqual(
     places,

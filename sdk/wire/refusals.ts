@@ -3,7 +3,7 @@
  * first of this list is the one that is named (style.md section 4, after TigerBeetle's create_transfers). The list is the
  * only place where a code is born; the HTTP status of each is the exhaustive record in gateway/http/refusal-response.ts.
  *
- * `where` says who can speak it: the request's envelope, the record, the card's proof, the card's standing, the gate.
+ * `where` says who can speak it: the request's envelope, the register of a desk, the record, the card's proof, the card's standing, the gate.
  */
 export const REFUSALS = [
   // The request cannot be read at all.
@@ -34,6 +34,64 @@ export const REFUSALS = [
     text: 'The bearer token is unknown, expired, or not for this route.',
   },
   { code: 'not_found', where: 'request', text: 'There is nothing of that name.' },
+
+  // A desk may not write this enrolment.
+  {
+    code: 'category_unknown',
+    where: 'desk',
+    text: 'No rule set of this city knows the rider category.',
+  },
+  {
+    code: 'evidence_kind_refused',
+    where: 'desk',
+    text: 'The rider category does not accept this kind of evidence.',
+  },
+  {
+    code: 'identity_number_first_generation',
+    where: 'desk',
+    text: 'Identity numbers of 15 digits are out of use; the document with 18 characters is needed.',
+  },
+  {
+    code: 'identity_number_malformed',
+    where: 'desk',
+    text: 'The identity number is not 17 digits and a check character.',
+  },
+  {
+    code: 'identity_number_check_failed',
+    where: 'desk',
+    text: 'The check character of the identity number is wrong.',
+  },
+  {
+    code: 'identity_number_region_unknown',
+    where: 'desk',
+    text: 'The identity number begins with no known region.',
+  },
+  {
+    code: 'identity_number_birth_date_invalid',
+    where: 'desk',
+    text: 'The birth date in the identity number is no date on which a living person was born.',
+  },
+  {
+    code: 'identity_number_birth_date_differs',
+    where: 'desk',
+    text: 'The birth date that is stated is not the one of the identity number.',
+  },
+  {
+    code: 'residence_permit_without_residence',
+    where: 'desk',
+    text: 'The holder of a residence permit has no registered residence, which the rider category asks for.',
+  },
+  {
+    code: 'eligibility_fact_missing',
+    where: 'desk',
+    text: 'The rider category asks for a fact that the desk did not give.',
+  },
+  {
+    code: 'eligibility_not_met',
+    where: 'desk',
+    text: 'The person does not qualify for the rider category and never will.',
+  },
+  { code: 'enrolment_revoked', where: 'desk', text: 'The enrolment was revoked.' },
 
   // The record is not a tap record of a terminal of ours. Nothing is stored but a count.
   { code: 'record_not_base64', where: 'record', text: 'The record is not base64.' },

@@ -10,6 +10,8 @@ import {
   smallint,
   text,
   timestamp,
+  unique,
+  uuid,
 } from 'drizzle-orm/pg-core';
 import { bytea } from './column-types.ts';
 
@@ -146,26 +148,52 @@ export const hotlistEntry = pgTable(
   ],
 );
 
-/** A card's right to a rider category, with the evidence seen at the desk. The birth date is sealed by the key provider. */
+/**
+ * A card's right to a rider category, with the evidence seen at the desk. What is known of the person and the PAN are sealed by
+ * the key provider; a row is ended by its revocation, never removed.
+ */
 export const concessionEnrolment = pgTable(
   'concession_enrolment',
   {
+    /** random: it stands in URLs and says nothing */
+    enrolmentId: uuid('enrolment_id').notNull().defaultRandom(),
     panToken: bytea('pan_token').notNull(),
     psn: smallint('psn').notNull(),
     category: text('category').notNull(),
     evidenceKind: text('evidence_kind').notNull(),
-    birthDateSealed: bytea('birth_date_sealed'),
+    /** JSON of the facts that the category's rules ask for; null = none */
+    personSealed: bytea('person_sealed'),
+    /** what the validators' list is derived from */
+    panSealed: bytea('pan_sealed'),
     validFrom: date('valid_from').notNull(),
     validTo: date('valid_to'),
     reviewDueOn: date('review_due_on'),
-    revokedOn: date('revoked_on'),
+    revokedAt: timestamp('revoked_at', { withTimezone: true }),
   },
   (table) => [
     primaryKey({
       name: 'concession_enrolment_pk',
       columns: [table.panToken, table.psn, table.category, table.validFrom],
     }),
+    unique('concession_enrolment_id').on(table.enrolmentId),
   ],
+);
+
+/** What a desk did to an enrolment, when and under which token's label. Written once; no fact about a person is in it. */
+export const concessionEvent = pgTable(
+  'concession_event',
+  {
+    eventNo: bigint('event_no', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    enrolmentId: uuid('enrolment_id').notNull(),
+    /** 'enrolled' | 'enrolled_again' | 'reviewed' | 'revoked' */
+    kind: text('kind').notNull(),
+    at: timestamp('at', { withTimezone: true }).notNull(),
+    /** label of the operator's token */
+    byLabel: text('by_label').notNull(),
+    /** dates and words of the enrolment as this act left them */
+    details: jsonb('details').notNull(),
+  },
+  (table) => [index('concession_event_enrolment').on(table.enrolmentId, table.eventNo)],
 );
 
 /** Operator staff and tools: bearer tokens, kept only as SM3 hashes. */
