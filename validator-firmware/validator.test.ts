@@ -156,7 +156,9 @@ describe('validator', () => {
 
   test('a hotlisted card is denied by the list under its own key', async () => {
     const card = newCard('5');
-    const list = hotlistOfKeys(hotlist, [hotlistKey(LIST_KEY, card.personalisation.payment.owner)]);
+    const list = hotlistOfKeys({ ...hotlist, listKey: LIST_KEY }, [
+      hotlistKey(LIST_KEY, card.personalisation.payment.owner),
+    ]);
     const result = await newValidator('oda', { hotlist: () => list }).tap(presentVirtualCard(card));
     assert.equal(decisionOf(result), 'hotlisted');
   });

@@ -5,6 +5,7 @@ import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { isoDate, type TapSequence } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
+import type { Refusal } from '@tapgate/sdk/wire/refusals';
 import type { CardChannel } from './devices/card-channel.ts';
 import { driveKernel } from './devices/drive-kernel.ts';
 import { cardKeyOf, decideGate, type GateDecision, type GatePolicy } from './gate/decide-gate.ts';
@@ -33,7 +34,10 @@ export type ValidatorSettings = {
   readonly revokedIssuerCertificates?: ReadonlySet<string>;
   /** asked anew for each tap: a newer list may have been synced */
   readonly hotlist: () => HotlistSnapshot;
-  readonly policy: GatePolicy;
+  /** what stale lists mean at this moment (lists/list-ages.ts); left out: nothing */
+  readonly staleList?: (nowMs: number) => Refusal<'hotlist_too_old' | 'list_too_old'> | null;
+  /** asked anew for each tap where it is a function: newer parameters may have been synced */
+  readonly policy: GatePolicy | (() => GatePolicy);
   readonly journal: Pick<TapJournal, 'hasRoom' | 'append'>;
   /** ms since the Unix epoch, for what is recorded */
   readonly clock: () => number;
@@ -78,7 +82,9 @@ const PRESENTATIONS_MAX = 3;
 
 /** A terminal in process. Everything it knows of the world comes through its settings, so that a seeded run repeats itself. */
 export function createValidator(settings: ValidatorSettings): Validator {
-  const { terminal, journal, policy } = settings;
+  const { terminal, journal } = settings;
+  const policyNow = (): GatePolicy =>
+    typeof settings.policy === 'function' ? settings.policy() : settings.policy;
   const profile = checkTerminalProfile(withTerminalName(settings));
   if (profile.rail !== terminal.rail) throw new RangeError('profile and terminal are of one rail');
   const authority = {
@@ -124,7 +130,8 @@ export function createValidator(settings: ValidatorSettings): Validator {
         recentTaps,
         nowMs: tappedAtMs,
         journalHasRoom: journal.hasRoom(),
-        policy,
+        staleList: settings.staleList?.(tappedAtMs) ?? null,
+        policy: policyNow(),
       });
       recentTaps = remembered(recentTaps, outcome, decision, cardKey, tappedAtMs);
       finish('gate');

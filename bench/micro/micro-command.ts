@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { parsedOrUsage, runCommand, UsageFault } from '../../scenarios/command-line.ts';
 import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
+import { measureHotlist } from './hotlist.ts';
 import { measureTerminal } from './terminal.ts';
 
 // `npm run bench:micro -- <what>`: timings of our own code without a network. Exit 1 when a bound is not held.
@@ -11,6 +12,7 @@ import { measureTerminal } from './terminal.ts';
 const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   fares: measureFares,
   terminal: measureTerminal,
+  hotlist: measureHotlist,
 };
 
 async function run(): Promise<number> {

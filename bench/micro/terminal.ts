@@ -9,7 +9,7 @@ import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { isoDate, tapSequence, terminalId } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
 import { cardKeyOf, decideGate } from '@tapgate/validator-firmware/gate/decide-gate';
-import { hotlistOfKeys } from '@tapgate/validator-firmware/gate/hotlist-snapshot';
+import { hotlistOfKeys, type HotlistSnapshot } from '@tapgate/validator-firmware/gate/hotlist-snapshot';
 import { tapRecordOf } from '@tapgate/validator-firmware/gate/tap-record-of';
 import { TapJournal } from '@tapgate/validator-firmware/journal/tap-journal';
 import type { KernelOutcome } from '@tapgate/validator-firmware/kernel/kernel-outcome';
@@ -48,63 +48,9 @@ const POLICY = { hotlistAgeMaxMs: 86_400_000, staleHotlist: 'refuse', passBackWi
 export async function measureTerminal(): Promise<readonly Figure[]> {
   const { issuer, caKeys } = makeTestIssuer({ seed: 'bench', bin: '623058' });
   const authority = { caKeys, revokedIssuerCertificates: new Set<string>() };
-  const card = new VirtualCard(
-    personaliseCard({
-      seed: 'bench card',
-      pan: '6230580000000000042',
-      psn: '01',
-      expiry: isoDate('2035-12-31'),
-      balanceFen: fen(0),
-      issuer,
-    }),
-  );
-
-  const stages = {
-    kernel: [] as number[],
-    gate: [] as number[],
-    record: [] as number[],
-    sm2: [] as number[],
-  };
-  const own: number[] = [];
+  const card = makeBenchCard(issuer);
   const sm2Clock = watchSm2();
-  const hotlist = hotlistOfKeys(LIST, []);
-  for (let tap = 0; tap < WARM_UP_TAPS + TAPS; tap++) {
-    const answers = answersOf(card, tap, authority);
-    sm2Clock.take();
-    const startedAt = performance.now();
-    const outcome = runKernel(answers, tap, authority);
-    const gateAt = performance.now();
-    const decision = decideGate({
-      outcome,
-      cardKey: cardKeyOf(outcome, hotlist),
-      hotlist,
-      recentTaps: [],
-      nowMs: NOW_MS,
-      journalHasRoom: true,
-      policy: POLICY,
-    });
-    const recordAt = performance.now();
-    const { exchange } = outcome;
-    if (exchange === null || decision.decision !== 'open') throw new Error('the bench card must be let in');
-    encodeTapRecord(
-      tapRecordOf(PLACE, {
-        tapSequence: tapSequence(tap + 1),
-        tappedAtMs: NOW_MS,
-        ruleSetVersion: '2026-01-01',
-        hotlistVersion: 1,
-        decision,
-        exchange,
-      }),
-      (input) => hmacSm3(MAC_KEY, input),
-    );
-    const doneAt = performance.now();
-    if (tap < WARM_UP_TAPS) continue;
-    stages.kernel.push(gateAt - startedAt);
-    stages.gate.push(recordAt - gateAt);
-    stages.record.push(doneAt - recordAt);
-    stages.sm2.push(sm2Clock.take());
-    own.push(doneAt - startedAt);
-  }
+  const { stages, own } = timeTaps(card, authority, hotlistOfKeys(LIST, []), () => sm2Clock.take());
 
   const slow = await measureSlowCard(card, caKeys);
   return [
@@ -128,6 +74,85 @@ export async function measureTerminal(): Promise<readonly Figure[]> {
 }
 
 type Authority = Parameters<typeof tapTransaction>[2];
+
+/** The own code of a tap with this hotlist, ms for each tap: kernel with its checks, gate decision, record and MAC. */
+export function measureOwnCode(hotlist: HotlistSnapshot): readonly number[] {
+  const { issuer, caKeys } = makeTestIssuer({ seed: 'bench', bin: '623058' });
+  const authority = { caKeys, revokedIssuerCertificates: new Set<string>() };
+  return timeTaps(makeBenchCard(issuer), authority, hotlist, () => 0).own;
+}
+
+function makeBenchCard(issuer: ReturnType<typeof makeTestIssuer>['issuer']): VirtualCard {
+  return new VirtualCard(
+    personaliseCard({
+      seed: 'bench card',
+      pan: '6230580000000000042',
+      psn: '01',
+      expiry: isoDate('2035-12-31'),
+      balanceFen: fen(0),
+      issuer,
+    }),
+  );
+}
+
+type TapTimes = {
+  readonly stages: {
+    readonly kernel: number[];
+    readonly gate: number[];
+    readonly record: number[];
+    readonly sm2: number[];
+  };
+  readonly own: number[];
+};
+
+/** @param takeSm2Ms the time spent inside SM2 since it was asked last */
+function timeTaps(
+  card: VirtualCard,
+  authority: Authority,
+  hotlist: HotlistSnapshot,
+  takeSm2Ms: () => number,
+): TapTimes {
+  const stages: TapTimes['stages'] = { kernel: [], gate: [], record: [], sm2: [] };
+  const own: number[] = [];
+  for (let tap = 0; tap < WARM_UP_TAPS + TAPS; tap++) {
+    const answers = answersOf(card, tap, authority);
+    takeSm2Ms();
+    const startedAt = performance.now();
+    const outcome = runKernel(answers, tap, authority);
+    const gateAt = performance.now();
+    const decision = decideGate({
+      outcome,
+      cardKey: cardKeyOf(outcome, hotlist),
+      hotlist,
+      recentTaps: [],
+      nowMs: NOW_MS,
+      journalHasRoom: true,
+      policy: POLICY,
+    });
+    const recordAt = performance.now();
+    const { exchange } = outcome;
+    if (exchange === null || decision.decision !== 'open') throw new Error('the bench card must be let in');
+    encodeTapRecord(
+      tapRecordOf(PLACE, {
+        tapSequence: tapSequence(tap + 1),
+        tappedAtMs: NOW_MS,
+        ruleSetVersion: '2026-01-01',
+        hotlistVersion: hotlist.version,
+        decision,
+        exchange,
+      }),
+      (input) => hmacSm3(MAC_KEY, input),
+    );
+    const doneAt = performance.now();
+    if (tap < WARM_UP_TAPS) continue;
+    stages.kernel.push(gateAt - startedAt);
+    stages.gate.push(recordAt - gateAt);
+    stages.record.push(doneAt - recordAt);
+    stages.sm2.push(takeSm2Ms());
+    own.push(doneAt - startedAt);
+  }
+  return { stages, own };
+}
 
 /** What the kernel is told of one tap; every tap has its own unpredictable number, so every signature is new. */
 function parametersOf(tap: number): TapParameters {

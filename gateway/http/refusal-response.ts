@@ -67,6 +67,7 @@ export const REFUSAL_STATUS: Readonly<Record<RefusalCode, ContentfulStatusCode>>
   card_unsupported: 422,
   card_protocol_error: 422,
   hotlist_too_old: 422,
+  list_too_old: 422,
   pass_back: 422,
   journal_full: 422,
 };

@@ -192,6 +192,11 @@ export const REFUSALS = [
     where: 'gate',
     text: 'The hotlist of the gate is older than its permitted age.',
   },
+  {
+    code: 'list_too_old',
+    where: 'gate',
+    text: 'Another list of the gate is older than its permitted age, and the gate is told to refuse then.',
+  },
   { code: 'pass_back', where: 'gate', text: 'The card was presented at this gate a moment ago.' },
   { code: 'journal_full', where: 'gate', text: 'The journal of the gate is full.' },
 ] as const;

@@ -79,6 +79,7 @@ describe('gate decision', () => {
   const all: Partial<GateFacts>[] = [
     { journalHasRoom: false },
     { recentTaps: [seen(0, 10)] },
+    { staleList: refuse('list_too_old', 'ca_keys') },
     { hotlist: STALE },
     { outcome: { ...APPROVED, kind: 'online' } },
     { hotlist: { ...HOTLISTED, publishedAtMs: STALE.publishedAtMs } },
@@ -89,6 +90,7 @@ describe('gate decision', () => {
   const named = [
     'journal_full',
     'pass_back',
+    'list_too_old',
     'hotlist_too_old',
     'card_declined',
     'hotlisted',

@@ -1,4 +1,4 @@
-import { hotlistKey, type HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
+import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { type Refusal, refusalRank, refuse } from '@tapgate/sdk/wire/refusals';
 import type { KernelOutcome } from '../kernel/kernel-outcome.ts';
 import type { HotlistSnapshot } from './hotlist-snapshot.ts';
@@ -22,6 +22,8 @@ export type GateFacts = {
   readonly nowMs: number;
   /** whether the journal can keep this tap: a tap that cannot be kept cannot be charged */
   readonly journalHasRoom: boolean;
+  /** what another stale list means here (lists/list-ages.ts); null or left out: travel goes on */
+  readonly staleList?: Refusal<'hotlist_too_old' | 'list_too_old'> | null;
   readonly policy: GatePolicy;
 };
 
@@ -32,7 +34,8 @@ export type GateDecision =
  * Decides whether the gate opens on what the terminal knows alone.
  *
  * @refuses what ended the kernel; else, in the rank of sdk/wire/refusals.ts, the first of: atc_reused (this very act was seen
- *   here), hotlisted, card_declined (the card asks its issuer and nobody was asked), hotlist_too_old, pass_back, journal_full
+ *   here), hotlisted, card_declined (the card asks its issuer and nobody was asked), hotlist_too_old,
+ *   list_too_old, pass_back, journal_full
  * @spec pboc-contactless.md 2.7 (the hotlist needs the PAN, so it comes after GPO), 2.8 (same card again)
  */
 export function decideGate(facts: GateFacts): GateDecision {
@@ -67,11 +70,12 @@ function gateRefusals(facts: GateFacts): (Refusal | null)[] {
   return [
     outcome.kind === 'online' ? refuse('card_declined') : null,
     isStale && policy.staleHotlist === 'refuse' ? refuse('hotlist_too_old') : null,
+    facts.staleList ?? null,
     facts.journalHasRoom ? null : refuse('journal_full'),
   ];
 }
 
 /** Under which name a gate remembers the card of a tap; null when the card never said who it is. */
 export function cardKeyOf(outcome: KernelOutcome, hotlist: HotlistSnapshot): HotlistKey | null {
-  return outcome.evidence === null ? null : hotlistKey(hotlist.listKey, outcome.evidence.identity);
+  return outcome.evidence === null ? null : hotlist.nameOf(outcome.evidence.identity);
 }
