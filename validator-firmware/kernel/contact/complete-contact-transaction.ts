@@ -1,6 +1,7 @@
 import type { CryptogramType } from '@tapgate/sdk/emv/iad';
+import { type IssuerScript, parseIssuerScripts } from '@tapgate/sdk/emv/issuer-scripts';
 import { refuse } from '@tapgate/sdk/wire/refusals';
-import type { Dialogue } from '../card-dialogue.ts';
+import { type Dialogue, exchange, statusWordText } from '../card-dialogue.ts';
 import { analyseUnableToGoOnline, issuerActionCodes, terminalActionCodes } from './action-analysis.ts';
 import { exchangeByContact, isOk } from './contact-dialogue.ts';
 import type { ContactOutcome, IssuerAnswer } from './contact-outcome.ts';
@@ -14,7 +15,8 @@ const APPROVALS = ['00', '10', '11'];
 /** What the terminal writes into 8A itself when nobody could be asked: approved or declined offline. */
 const UNABLE_APPROVED = Buffer.from('Y3', 'ascii');
 const UNABLE_DECLINED = Buffer.from('Z3', 'ascii');
-const SCRIPT_COMMAND_BYTES_MAX = 261;
+/** 91: ARPC 8 with the response code, and up to 6 more (pboc-contactless.md 3). */
+const ISSUER_DATA_BYTES = { min: 8, max: 16 };
 
 /**
  * The second half of a transaction that went online: issuer authentication, scripts as they came, the final cryptogram.
@@ -34,17 +36,19 @@ export function* completeContactTransaction(
   application.terminal.set('8A', answer.responseCode);
   if (answer.authenticationData !== null) application.terminal.set('91', answer.authenticationData);
 
+  if (answer.scripts.length > 0) run.scripts = answer.scripts;
+  const scripts = parseIssuerScripts(answer.scripts);
+  if (scripts === null) {
+    run.note('online_processing', 'scripts_unreadable');
+    run.results.found('script_failed_before_final_cryptogram');
+  }
   const authentication = yield* authenticateIssuer(run, answer);
   if (authentication !== null) return run.end(authentication);
-  const critical = yield* passOnScripts(run, answer.criticalScripts, 'script_failed_before_final_cryptogram');
+  const critical = yield* passOnScripts(run, scripts ?? [], 'before_final_cryptogram');
   if (critical !== null) return run.end(critical);
   const approved = APPROVALS.includes(Buffer.from(answer.responseCode).toString('ascii'));
   const ending = yield* finish(run, approved ? 'TC' : 'AAC');
-  const following = yield* passOnScripts(
-    run,
-    answer.followingScripts,
-    'script_failed_after_final_cryptogram',
-  );
+  const following = yield* passOnScripts(run, scripts ?? [], 'after_final_cryptogram');
   // The final cryptogram stands, whatever becomes of what is said after it.
   if (following !== null) run.note('script_processing', 'interrupted');
   return run.end(ending);
@@ -70,6 +74,11 @@ function* authenticateIssuer(run: ContactRun, answer: IssuerAnswer): Dialogue<Co
     run.note('issuer_authentication', 'not_performed');
     return null;
   }
+  if (data.length < ISSUER_DATA_BYTES.min || data.length > ISSUER_DATA_BYTES.max) {
+    run.results.found('issuer_authentication_failed');
+    run.note('issuer_authentication', 'data_length');
+    return null;
+  }
   const command = Buffer.concat([Uint8Array.of(0x00, 0x82, 0x00, 0x00, data.length), data]);
   const reply = yield* exchangeByContact(run.budget, command);
   if (reply.kind !== 'reply') return run.endOfSilence('issuer_authentication', reply);
@@ -79,29 +88,55 @@ function* authenticateIssuer(run: ContactRun, answer: IssuerAnswer): Dialogue<Co
   return null;
 }
 
-/** Hands each command to the card as it came, until one is refused; nothing in them is interpreted. */
+const FAILURES: Readonly<Record<IssuerScript['stage'], TvrBit>> = {
+  before_final_cryptogram: 'script_failed_before_final_cryptogram',
+  after_final_cryptogram: 'script_failed_after_final_cryptogram',
+};
+
+/**
+ * Hands the commands of a stage to the card as they came, script by script, each until one of its commands is refused; nothing in
+ * them is interpreted, and nothing is asked for again: a repeated or changed command would not carry its MAC.
+ */
 function* passOnScripts(
   run: ContactRun,
-  commands: readonly Uint8Array[],
-  failure: TvrBit,
+  scripts: readonly IssuerScript[],
+  stage: IssuerScript['stage'],
 ): Dialogue<ContactEnding | null> {
-  for (const command of commands) {
-    run.results.performed('script_processing_performed');
-    if (command.length < 4 || command.length > SCRIPT_COMMAND_BYTES_MAX) {
-      run.results.found(failure);
-      run.note('script_processing', 'command_length');
-      return null;
-    }
-    const reply = yield* exchangeByContact(run.budget, command);
-    if (reply.kind !== 'reply') return run.endOfSilence('script_processing', reply);
-    const isWarning = reply.sw >> 8 === 0x62 || reply.sw >> 8 === 0x63;
-    run.note('script_processing', isOk(reply) ? 'taken' : 'refused', reply.sw);
-    if (!isOk(reply) && !isWarning) {
-      run.results.found(failure);
-      return null;
+  for (const script of scripts.filter((one) => one.stage === stage)) {
+    for (const [index, command] of script.commands.entries()) {
+      run.results.performed('script_processing_performed');
+      const result = { stage, identifier: script.identifier, commandNumber: index + 1 };
+      if (!isShortCommand(command)) {
+        run.results.found(FAILURES[stage]);
+        run.scriptResults.push({ ...result, statusWord: null });
+        run.note('script_processing', 'command_length');
+        break;
+      }
+      const reply = yield* exchange(run.budget, command);
+      if (reply.kind !== 'reply') {
+        run.scriptResults.push({ ...result, statusWord: null });
+        return run.endOfSilence('script_processing', reply);
+      }
+      run.scriptResults.push({ ...result, statusWord: statusWordText(reply.sw) });
+      const isTaken = isOk(reply) || SW1_TAKEN.has(reply.sw >> 8);
+      run.note('script_processing', isTaken ? 'taken' : 'refused', reply.sw);
+      if (!isTaken) {
+        run.results.found(FAILURES[stage]);
+        break;
+      }
     }
   }
   return null;
+}
+
+/** Warnings, and data that waits (T=0), are no refusals. */
+const SW1_TAKEN: ReadonlySet<number> = new Set([0x61, 0x62, 0x63]);
+
+/** Whether a reader can send it: a header, and where there is a fifth byte, data of that length and perhaps Le. */
+function isShortCommand(command: Uint8Array): boolean {
+  const dataBytes = command[4];
+  if (command.length < 4 || dataBytes === undefined) return command.length === 4;
+  return command.length === 5 || command.length === 5 + dataBytes || command.length === 6 + dataBytes;
 }
 
 function* finish(run: ContactRun, requested: CryptogramType): Dialogue<ContactEnding> {

@@ -11,6 +11,7 @@ import { exchangeByContact, isOk } from './contact-dialogue.ts';
 const AIP_SDA = 0x40;
 const AIP_DDA = 0x20;
 const AIP_CDA = 0x01;
+const DDOL_DATA_BYTES_MAX = 252;
 
 /** Which offline authentication a card and a terminal have in common, the strongest first (82 byte 1). */
 export type AuthenticationMethod = 'cda' | 'dda' | 'sda' | 'none';
@@ -54,6 +55,8 @@ export function* authenticateByContact(
   // A list that does not ask for the unpredictable number would let a recorded signature pass.
   if (!list.ok || !list.entries.some((entry) => entry.tag === '9F37' && entry.length >= 4))
     return failed(odaRefused('oda_data_missing', '9F49'));
+  // The list is the card's: what it asks for must still fit a command.
+  if (list.totalLength > DDOL_DATA_BYTES_MAX) return failed(odaRefused('oda_data_missing', '9F49'));
   const ddolData = buildDolData(list.entries, [terminal.data]);
   const command = Buffer.concat([
     Uint8Array.of(0x00, 0x88, 0x00, 0x00, ddolData.length),

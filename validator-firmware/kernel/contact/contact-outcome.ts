@@ -1,4 +1,5 @@
 import type { CryptogramType } from '@tapgate/sdk/emv/iad';
+import type { IssuerScript } from '@tapgate/sdk/emv/issuer-scripts';
 import type { CardExchange, DataObjects } from '@tapgate/sdk/tap-record/card-exchange';
 import type { Refusal } from '@tapgate/sdk/wire/refusals';
 import type { ContactTraceEntry } from './contact-phases.ts';
@@ -11,6 +12,20 @@ export type ContactEvidence = CardExchange & {
   readonly cdolValues: readonly Uint8Array[];
   /** what the card answered to them */
   readonly cryptogramResponses: readonly Uint8Array[];
+  /** 71 and 72 as the issuer sent them; null where it sent none, or was not asked */
+  readonly scripts: Uint8Array | null;
+  /** what the card said to each command that was passed on, for the issuer */
+  readonly scriptResults: readonly ScriptResult[];
+};
+
+export type ScriptResult = {
+  readonly stage: IssuerScript['stage'];
+  /** 9F18 of the script */
+  readonly identifier: Uint8Array | null;
+  /** of the command inside its script, from 1 */
+  readonly commandNumber: number;
+  /** null where the command was not sent, or not answered */
+  readonly statusWord: string | null;
 };
 
 export type ContactOutcome = {
@@ -36,8 +51,6 @@ export type IssuerAnswer = {
   readonly responseCode: Uint8Array;
   /** 91: ARPC and response code; null where the issuer sent none */
   readonly authenticationData: Uint8Array | null;
-  /** 86 commands of template 71, before the final cryptogram */
-  readonly criticalScripts: readonly Uint8Array[];
-  /** 86 commands of template 72, after it */
-  readonly followingScripts: readonly Uint8Array[];
+  /** templates 71 and 72 as they came, empty where the issuer sent none */
+  readonly scripts: Uint8Array;
 };

@@ -5,7 +5,7 @@ import { type Refusal, refuse } from '@tapgate/sdk/wire/refusals';
 import { CommandBudget, type Reply, statusWordText } from '../card-dialogue.ts';
 import type { CardAuthority, ProvenKey } from '../key-chain.ts';
 import { encodeTerminalData, type TapParameters } from '../terminal-data.ts';
-import type { ContactEvidence, ContactOutcome } from './contact-outcome.ts';
+import type { ContactEvidence, ContactOutcome, ScriptResult } from './contact-outcome.ts';
 import type { ContactPhase, ContactTraceEntry } from './contact-phases.ts';
 import type { ContactApplicationParameters, ContactProfile } from './contact-profile.ts';
 import type { CryptogramResponse } from './cryptogram-response.ts';
@@ -40,6 +40,7 @@ export class ContactRun {
   readonly cardRecords: CardRecord[] = [];
   readonly cdolValues: Uint8Array[] = [];
   readonly cryptogramResponses: Uint8Array[] = [];
+  readonly scriptResults: ScriptResult[] = [];
   readonly #trace: ContactTraceEntry[] = [];
   application: OpenedApplication | null = null;
   objects: DataObjects = new Map();
@@ -48,6 +49,8 @@ export class ContactRun {
   /** why the card's offline proof failed, if it did: the name of a refusal that the action codes may lead to */
   proofRefusal: Refusal | null = null;
   cvmResults: Uint8Array | null = null;
+  /** the issuer's scripts as they came */
+  scripts: Uint8Array | null = null;
   cryptogram: CryptogramResponse | null = null;
 
   constructor(order: ContactOrder) {
@@ -94,6 +97,8 @@ export class ContactRun {
       cardRecords: this.cardRecords,
       cdolValues: this.cdolValues,
       cryptogramResponses: this.cryptogramResponses,
+      scripts: this.scripts,
+      scriptResults: this.scriptResults,
     };
   }
 }

@@ -92,8 +92,7 @@ function issuerAnswer(
   return {
     responseCode: code,
     authenticationData: Buffer.concat([makeArpc('3DES', key, cryptogram.cryptogram, code), code]),
-    criticalScripts: [],
-    followingScripts: [],
+    scripts: new Uint8Array(0),
     ...change,
   };
 }
@@ -329,24 +328,54 @@ describe('contact: the issuer', () => {
 
   test('scripts are passed on as they came, before and after the final cryptogram', () => {
     const { card, first } = start();
-    const answer = issuerAnswer(first.result.outcome, '00', {
-      criticalScripts: [Buffer.from('8424000008AABBCCDDEEFF0011', 'hex')],
-      followingScripts: [Buffer.from('841E000004AABBCCDD', 'hex')],
-    });
+    const templates = '71169F180400000007860D8424000008AABBCCDDEEFF0011' + '720B8609841E000004AABBCCDD';
+    const scripts = Buffer.from(templates, 'hex');
+    const answer = issuerAnswer(first.result.outcome, '00', { scripts });
     const { result, lines } = goOn(card, first, answer);
     assert.deepEqual(
       lines.map((line) => line.command.slice(0, 4)),
       ['0082', '8424', '80AE', '841E'],
     );
+    assert.equal(lines[1]?.command, '8424000008AABBCCDDEEFF0011');
     assert.equal(summary(result), 'approved');
     assert.equal(hex(result.tvr).slice(8), '30', 'the card refuses both, and says so');
-    const long = issuerAnswer(first.result.outcome, '00', { criticalScripts: [new Uint8Array(300)] });
-    const again = start();
-    const bounded = goOn(again.card, again.first, {
-      ...issuerAnswer(again.first.result.outcome),
-      ...{ criticalScripts: long.criticalScripts },
-    });
-    assert.deepEqual(finding(bounded.result, 'script_processing'), ['command_length']);
+    assert.equal(hex(result.evidence?.scripts ?? new Uint8Array(0)), templates, 'kept as they came');
+    assert.deepEqual(
+      result.evidence?.scriptResults.map(({ stage, identifier, commandNumber, statusWord }) => [
+        stage,
+        identifier && hex(identifier),
+        commandNumber,
+        statusWord,
+      ]),
+      [
+        ['before_final_cryptogram', '00000007', 1, '6D00'],
+        ['after_final_cryptogram', null, 1, '6985'],
+      ],
+    );
+  });
+
+  test('a script that is none, or holds what is no command, is noted and the card pays all the same', () => {
+    const rows: readonly (readonly [string, string, string])[] = [
+      ['70028600', 'online_processing', 'scripts_unreadable'],
+      ['710886068424000008AA', 'script_processing', 'command_length'],
+    ];
+    for (const [scripts, phase, expected] of rows) {
+      const { card, first } = start();
+      const answer = issuerAnswer(first.result.outcome, '00', { scripts: Buffer.from(scripts, 'hex') });
+      const { result } = goOn(card, first, answer);
+      assert.ok(finding(result, phase).includes(expected), scripts);
+      assert.equal(hex(result.tvr).slice(8), '20');
+      assert.equal(summary(result), 'approved');
+    }
+  });
+
+  test('issuer data of no possible length never reaches the card', () => {
+    const { card, first } = start();
+    const answer = issuerAnswer(first.result.outcome, '00', { authenticationData: Buffer.alloc(300) });
+    const { result, lines } = goOn(card, first, answer);
+    assert.ok(!lines.some((line) => line.command.startsWith('0082')));
+    assert.deepEqual(finding(result, 'issuer_authentication'), ['data_length']);
+    assert.equal(summary(result), 'declined card_declined');
   });
 });
 

@@ -30,12 +30,10 @@ const SW_FUNCTION_NOT_SUPPORTED = 0x6a81;
 export function* openContactApplication(run: ContactRun): Dialogue<ContactEnding | null> {
   const listed = yield* readContactDirectory(run);
   if ('kind' in listed) return listed;
-  for (const { aid } of run.order.profile.applications) {
-    const name = bytesFromHex(aid);
-    const fromDirectory = listed.filter(
-      (dfName) => Buffer.compare(dfName.subarray(0, name.length), name) === 0,
-    );
-    for (const dfName of listed.length === 0 ? [name] : fromDirectory) {
+  const { profile } = run.order;
+  for (const parameters of profile.applications) {
+    const fromDirectory = listed.filter((dfName) => applicationOfName(profile, dfName) === parameters);
+    for (const dfName of listed.length === 0 ? [bytesFromHex(parameters.aid)] : fromDirectory) {
       const opened = yield* openOne(run, dfName);
       if (opened !== 'next_candidate') return opened;
     }
