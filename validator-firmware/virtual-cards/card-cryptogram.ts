@@ -35,6 +35,7 @@ export function makeIssuerApplicationData(
   decision: CardDecision,
   atc: Uint8Array,
   balanceFen: Fen,
+  faults: CardFaults,
 ): Uint8Array {
   const second = decision.second === null ? CVR_SECOND_NOT_REQUESTED : CVR_SECOND[decision.second];
   const head = Uint8Array.of(
@@ -52,7 +53,8 @@ export function makeIssuerApplicationData(
   const macKey = deriveSessionKey(chain.symmetric, chain.udkMac, atc);
   const unsigned = { length, id: BALANCE_ID, amounts, mac: new Uint8Array(4) };
   const mac = makeDiscretionaryMac(chain.symmetric, macKey, atc, unsigned);
-  return Buffer.concat([head, Uint8Array.of(length, BALANCE_ID), amounts, mac]);
+  const sent = faults.wrongDiscretionaryMac === true ? mac.map((byte) => byte ^ 0xff) : mac;
+  return Buffer.concat([head, Uint8Array.of(length, BALANCE_ID), amounts, sent]);
 }
 
 /**

@@ -18,6 +18,8 @@ export type CardFaults = {
   readonly replaying?: boolean;
   /** the application cryptogram is not made with the issuer's key */
   readonly wrongCryptogram?: boolean;
+  /** the MAC in the issuer discretionary data is not made with the card's key */
+  readonly wrongDiscretionaryMac?: boolean;
 };
 
 export const NO_FAULTS: CardFaults = {};

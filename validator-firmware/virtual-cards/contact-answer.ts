@@ -216,7 +216,7 @@ function answerCryptogram(
   const atc = atcBytes(act.transaction.atc);
   const type = act.decision.second ?? act.decision.first;
   const cid = Uint8Array.of(CID[type]);
-  const iad = makeIssuerApplicationData(chain, act.decision, atc, card.state.balanceFen);
+  const iad = makeIssuerApplicationData(chain, act.decision, atc, card.state.balanceFen, faults);
   const objects = new Map([...act.known, ['9F36', atc], ['82', application.aip]]);
   const cryptogram = makeCardCryptogram(chain, objects, iad, faults);
   const asksCda = (act.command.p1 & 0x10) !== 0 && type !== 'AAC' && chain.symmetric === '3DES';

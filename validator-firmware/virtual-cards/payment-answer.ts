@@ -108,7 +108,13 @@ function buildReply(
 ): { readonly body: Uint8Array; readonly records: readonly PersonalisedRecord[] } {
   const { application, chain, faults } = card;
   const atc = atcBytes(act.atc);
-  const iad = makeIssuerApplicationData(chain, { first: act.type, second: null }, atc, act.balanceAfter);
+  const iad = makeIssuerApplicationData(
+    chain,
+    { first: act.type, second: null },
+    atc,
+    act.balanceAfter,
+    faults,
+  );
   const objects = new Map([...act.told, ['9F36', atc], ['82', application.aip]]);
   const cardAuthenticationData = authenticationData(card.seed, act.atc, application.ctq);
   const signature: TlvDraft = { tag: '9F4B', value: dynamicSignature(card, act, cardAuthenticationData) };

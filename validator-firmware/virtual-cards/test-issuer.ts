@@ -3,17 +3,26 @@ import { buildCaKeyTable, caKeyChecksum, type CaKeyTable, loadCaKey } from '@tap
 import { buildRsaIssuerCertificate, type RsaSigner, rsaSignerOf } from '@tapgate/sdk/emv/rsa-personalisation';
 import { bcdFromDigits, compressedFromDigits } from '@tapgate/sdk/emv/bcd';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
-import { buildIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
+import { buildIssuerCertificate, issuerCertificateName } from '@tapgate/sdk/emv/sm2-certificates';
 import { sm2KeyPairFromSeed, sm2Sign } from '@tapgate/sdk/gm/sm2';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { type IsoDate, isoDate } from '@tapgate/sdk/wire/identifiers';
 import type { CardIssuer, RsaCardIssuer } from './card-chain.ts';
 
 /** A certification authority of ours and one issuer under it, for cards that meet no bank. */
-export type TestIssuer = { readonly issuer: CardIssuer; readonly caKeys: CaKeyTable };
+export type TestIssuer = {
+  readonly issuer: CardIssuer;
+  /** the same issuer with a certificate that was revoked later: cards that still carry it are good in all else */
+  readonly revokedIssuer: CardIssuer;
+  readonly caKeys: CaKeyTable;
+  /** what terminals are told of it */
+  readonly revokedIssuerCertificates: ReadonlySet<string>;
+};
 
 const RID = bytesFromHex('A000000333');
 const CA_KEY_INDEX = 0x57;
+const SERIAL = bytesFromHex('000001');
+const REVOKED_SERIAL = bytesFromHex('0000FF');
 
 /**
  * Makes an issuer and the CA key that proves it, all from a seed but the nonce of the certificate's signature.
@@ -28,15 +37,16 @@ export function makeTestIssuer(order: {
   const expiry = order.expiry ?? isoDate('2040-12-31');
   const caPair = sm2KeyPairFromSeed(Buffer.from(`${order.seed}|certification authority`, 'utf8'));
   const issuerPair = sm2KeyPairFromSeed(Buffer.from(`${order.seed}|issuer`, 'utf8'));
-  const issuerCertificate = buildIssuerCertificate(
-    {
-      issuerId: compressedFromDigits(order.bin, 4),
-      expiryMmyy: bcdFromDigits(expiry.slice(5, 7) + expiry.slice(2, 4), 2),
-      serial: bytesFromHex('000001'),
-      publicKeyXy: issuerPair.publicKeyXy,
-    },
-    (message) => sm2Sign({ ...caPair, message }),
-  );
+  const certificateOf = (serial: Uint8Array) =>
+    buildIssuerCertificate(
+      {
+        issuerId: compressedFromDigits(order.bin, 4),
+        expiryMmyy: bcdFromDigits(expiry.slice(5, 7) + expiry.slice(2, 4), 2),
+        serial,
+        publicKeyXy: issuerPair.publicKeyXy,
+      },
+      (message) => sm2Sign({ ...caPair, message }),
+    );
   const caKey = loadCaKey({
     rid: RID,
     index: CA_KEY_INDEX,
@@ -47,15 +57,18 @@ export function makeTestIssuer(order: {
   });
   if (!caKey.ok) throw new RangeError('a key pair of our own is a key pair');
   const masterKey = (label: string) => sm3(Buffer.from(`${order.seed}|${label}`, 'utf8')).slice(0, 16);
+  const issuer = {
+    issuerCertificate: certificateOf(SERIAL),
+    caKeyIndex: CA_KEY_INDEX,
+    ...issuerPair,
+    imkAc: masterKey('issuer master key ac'),
+    imkMac: masterKey('issuer master key mac'),
+  };
   return {
-    issuer: {
-      issuerCertificate,
-      caKeyIndex: CA_KEY_INDEX,
-      ...issuerPair,
-      imkAc: masterKey('issuer master key ac'),
-      imkMac: masterKey('issuer master key mac'),
-    },
+    issuer,
+    revokedIssuer: { ...issuer, issuerCertificate: certificateOf(REVOKED_SERIAL) },
     caKeys: buildCaKeyTable([caKey.key]),
+    revokedIssuerCertificates: new Set([issuerCertificateName(caKey.key, REVOKED_SERIAL)]),
   };
 }
 
