@@ -13,7 +13,7 @@ export type CaseResult =
 /**
  * Compares every expected key with what was computed. Of an object of fields those are compared that the case names. A key or
  * field that the format does not compute, and a case that expects nothing, are unsupported: a case passes only when all that it
- * says was checked.
+ * says was checked. JSON has no undefined: null is what a case says where there is nothing.
  */
 export function compareCase(judgement: Judgement): CaseResult {
   if (judgement.kind === 'unsupported') return judgement;
@@ -26,7 +26,7 @@ export function compareCase(judgement: Judgement): CaseResult {
     return { kind: 'unsupported', why: `expected ${unknown.join(', ')} is not computed` };
   if (pairs.length === 0) return { kind: 'unsupported', why: 'nothing is expected' };
   const misses = pairs
-    .filter((pair) => !isDeepStrictEqual(pair.expected, pair.actual))
+    .filter((pair) => !isDeepStrictEqual(pair.expected, pair.actual ?? null))
     .map(({ key, expected, actual }) => ({ key, expected, actual }));
   return misses.length === 0 ? { kind: 'passed' } : { kind: 'failed', misses };
 }

@@ -10,6 +10,7 @@ import {
   blockBytes,
   buildCryptogramInput,
   cardMac,
+  CRYPTOGRAM_VERSIONS,
   findCryptogramVersion,
   FULL_CRYPTOGRAM_INPUT,
   makeArpc,
@@ -37,6 +38,8 @@ import {
 /** PBOC-3DES, PBOC-SM4, EMV-3DES, EMV-SM4, and the first two with -IAD-MAC. */
 const ALGORITHM = /^(PBOC|EMV)-(3DES|SM4)(-IAD-MAC)?$/;
 const ASSEMBLY = 'cryptogram-input-assembly';
+/** The last byte of what the MAC in the issuer discretionary data covers (pboc-contactless.md 5.2). */
+const DISCRETIONARY_MAC_END = 0x00;
 
 /** Visa's version 10 has the input of PBOC's 01 and pads with zeros (pboc-contactless.md 5.4): no part of the product. */
 const OTHER_SCHEMES: readonly CryptogramVersion[] = [
@@ -92,7 +95,10 @@ function judgeCryptogram(
   method: SessionKeyMethod,
 ): Judgement {
   const { udk, sessionKey } = keysOf(vector, 'imk_ac', algorithm, method);
-  const data = hexAt(vector, 'data_hex');
+  const stated = optionalHexAt(vector, 'data_hex');
+  const assembled = vector['fields'] === undefined ? undefined : assembledFields(vector, stated?.length);
+  const data = stated ?? assembled;
+  if (data === undefined) throw new VectorFormError('neither data_hex nor the fields of an input are given');
   const padding: CryptogramPadding = vector['padding'] === '00' ? 'zeros' : '80';
   const ac = makeCryptogram(algorithm, sessionKey, data, padding);
   const responseCode = optionalHexAt(vector, 'arc_hex');
@@ -104,7 +110,6 @@ function judgeCryptogram(
     ac: hex(ac),
     arpc_method1: responseCode && hex(makeArpc(algorithm, sessionKey, ac, responseCode)),
   };
-  const assembled = vector['fields'] === undefined ? undefined : assembledFields(vector, data.length);
   if (assembled === undefined) return computed(vector, values);
   // A case that states the objects of its input states by them what the input must be.
   const expected = { ...objectAt(vector, 'expected'), data_hex: hex(data) };
@@ -121,24 +126,38 @@ function judgeDiscretionaryMac(
   method: SessionKeyMethod,
 ): Judgement {
   const { udk, sessionKey } = keysOf(vector, 'imk_mac', algorithm, method);
-  const padded = pad80(hexAt(vector, 'data_hex'), blockBytes(algorithm));
-  return computed(vector, {
+  const amount = optionalHexAt(vector, 'amount5');
+  const assembled =
+    amount && Buffer.concat([hexAt(vector, 'atc'), amount, Uint8Array.of(DISCRETIONARY_MAC_END)]);
+  const data = optionalHexAt(vector, 'data_hex') ?? assembled;
+  if (data === undefined) throw new VectorFormError('neither data_hex nor amount5 is given');
+  const padded = pad80(data, blockBytes(algorithm));
+  const values = {
     udk: hex(udk),
     session_key: hex(sessionKey),
     mac_key: hex(sessionKey),
     padded_data: hex(padded),
     mac4: hex(cardMac(algorithm, sessionKey, padded).subarray(0, 4)),
-  });
+  };
+  if (assembled === undefined) return computed(vector, values);
+  // As for a cryptogram: what is stated of the input in parts must be the input.
+  return {
+    kind: 'computed',
+    values: new Map(Object.entries({ ...values, data_hex: hex(assembled) })),
+    expected: { ...objectAt(vector, 'expected'), data_hex: hex(data) },
+  };
 }
 
-/** The input that the named fields give under the version whose length they make up. */
-function assembledFields(vector: VectorCase, bytes: number): Uint8Array | undefined {
+/** The input that the named fields give: under the version of the stated length, else under the first that finds all its fields. */
+function assembledFields(vector: VectorCase, bytes: number | undefined): Uint8Array | undefined {
   const fields = objectAt(vector, 'fields');
   const cvr = optionalHexAt(fields, 'CVR');
   if (cvr === undefined) return undefined;
-  const version = findCryptogramVersion(bytes === layoutBytes(findCryptogramVersion(0x01)) ? 0x01 : 0x17);
-  const input = version && buildCryptogramInput(version, objectsOf(fields), { cvr });
-  return input?.ok === true ? input.data : undefined;
+  for (const version of CRYPTOGRAM_VERSIONS) {
+    const input = buildCryptogramInput(version, objectsOf(fields), { cvr });
+    if (input.ok && (bytes === undefined || input.data.length === bytes)) return input.data;
+  }
+  return undefined;
 }
 
 function objectsOf(fields: VectorCase): ReadonlyMap<string, Uint8Array> {
@@ -149,8 +168,8 @@ function objectsOf(fields: VectorCase): ReadonlyMap<string, Uint8Array> {
   );
 }
 
-function layoutBytes(version: CryptogramVersion | undefined): number {
-  return version?.fields.reduce((total, field) => total + field.bytes, 0) ?? 0;
+function layoutBytes(version: CryptogramVersion): number {
+  return version.fields.reduce((total, field) => total + field.bytes, 0);
 }
 
 /**

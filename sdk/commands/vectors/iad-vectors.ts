@@ -8,7 +8,8 @@ export const iadVectors: VectorFormat = {
   name: 'issuer application data',
   recognises: (vector) => typeof vector['iad_9F10'] === 'string',
   judge(vector) {
-    const iad = parseIad(hexAt(vector, 'iad_9F10'));
+    const bytes = hexAt(vector, 'iad_9F10');
+    const iad = parseIad(bytes);
     const idd = iad?.discretionary ?? null;
     return computed(vector, {
       ok: iad !== null,
@@ -19,7 +20,8 @@ export const iadVectors: VectorFormat = {
       ac_in_first_or_only_gen_ac: iad && firstCryptogramType(iad.cvr),
       ac_in_second_gen_ac: iad && secondCryptogramType(iad.cvr),
       algorithm: iad?.algorithm ?? null,
-      idd_length: idd?.length ?? null,
+      // The byte itself: 00 says that nothing follows, and a card may leave it out altogether.
+      idd_length: iad && (bytes[1 + iad.mandatoryLength] ?? null),
       idd_id: idd && byteHex(idd.id),
       idd_amount: idd && hex(idd.amounts),
       idd_mac: idd && hex(idd.mac),

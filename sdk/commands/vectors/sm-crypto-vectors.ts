@@ -1,6 +1,6 @@
 import { equalBytes, hex } from '../../emv/hex.ts';
 import { sm2VerifyPrehashed } from '../../gm/sm-crypto-provider.ts';
-import { importSm2PublicKey, isOnSm2Curve, sm2Z } from '../../gm/sm2.ts';
+import { importSm2PublicKey, isOnSm2Curve, PBOC_USER_ID, sm2Z } from '../../gm/sm2.ts';
 import { sm3 } from '../../gm/sm3.ts';
 import { pad80, sm4CbcDecrypt, sm4CbcEncrypt, sm4CbcMac, sm4EcbEncrypt } from '../../gm/sm4.ts';
 import {
@@ -47,7 +47,10 @@ const JUDGES: Readonly<Record<string, (vector: VectorCase) => Judgement>> = {
   },
   'SM2-with-SM3-verify': (vector) => {
     const publicKeyXy = hexAt(vector, 'public_key_xy');
-    const userId = new TextEncoder().encode(textAt(vector, 'user_id_ascii'));
+    const userId =
+      vector['user_id_ascii'] === undefined
+        ? PBOC_USER_ID
+        : new TextEncoder().encode(textAt(vector, 'user_id_ascii'));
     const message = hexAt(vector, 'message_hex');
     const z = sm2Z(publicKeyXy, userId);
     const key = importSm2PublicKey(publicKeyXy);
@@ -89,8 +92,10 @@ const ITERATIONS_AT_ONCE = 4096;
 /** PKCS#7 is no part of PBOC; only these vectors need it. True when the padding is right and the plaintext is the stated one. */
 function decryptsTo(vector: VectorCase): boolean {
   const ciphertext = hexAt(vector, 'ciphertext');
+  const [key, iv] = [hexAt(vector, 'key'), hexAt(vector, 'iv')];
   if (ciphertext.length === 0 || ciphertext.length % 16 !== 0) return false;
-  const padded = sm4CbcDecrypt(hexAt(vector, 'key'), hexAt(vector, 'iv'), ciphertext);
+  if (key.length !== 16 || iv.length !== 16) return false;
+  const padded = sm4CbcDecrypt(key, iv, ciphertext);
   const count = padded[padded.length - 1] ?? 0;
   if (count < 1 || count > 16) return false;
   if (!padded.subarray(padded.length - count).every((byte) => byte === count)) return false;
