@@ -61,6 +61,7 @@ const ANOTHER_INTERFACE: Ending = { kind: 'other_interface', refusal: refuse('ca
  *
  * @param profile checked by `checkTerminalProfile`
  * @refuses card_torn, card_unsupported, card_protocol_error, card_declined, and every proof refusal
+ * @spec pboc-contactless.md 2.1 to 2.8; `phases.ts` names the clause of each phase
  */
 export function* tapTransaction(
   profile: TerminalProfile,
@@ -83,7 +84,7 @@ export function* tapTransaction(
   if (unread !== null && !(unread === 'last_record_lost' && profile.acceptsWithoutLastRecord))
     return run.end(unread === 'last_record_lost' ? TORN : unread);
 
-  // From here on the card is not needed.
+  // From here on the card is not needed (2.2 row 6, 2.8: proof, dates and lists may wait until it has left).
   const decision = decideOfCard(run);
   if ('kind' in decision) return run.end(decision);
   const proofRefusal = proveCard(run, decision, tap, authority);
@@ -147,7 +148,7 @@ function endOfSilence(
   return reply.kind === 'torn' ? TORN : PROTOCOL_ERROR;
 }
 
-/** PPSE: 9000 lists the card's applications; 6A82 is a card without a directory; anything else is no card for a gate. */
+/** PPSE (2.3): 9000 lists the card's applications; 6A82 is a card without a directory; anything else is no card for a gate. */
 function* readDirectory(
   run: TransactionRun,
   profile: TerminalProfile,
@@ -172,7 +173,7 @@ function* readDirectory(
   return candidates.length === 0 ? UNSUPPORTED : candidates;
 }
 
-/** Selects candidates one after the other until one gives its processing options. @returns null when one did */
+/** Selects candidates one after the other until one gives its processing options (2.3). @returns null when one did */
 function* openApplication(
   run: TransactionRun,
   profile: TerminalProfile,
@@ -232,6 +233,8 @@ function* selectApplication(
 /**
  * 6985 passes on to the next candidate, 6984 asks for contact. After 9000 the ATC has moved and a debit may stand, so whatever
  * follows is evidence and no other candidate is tried.
+ *
+ * @spec pboc-contactless.md 2.3 (status words at GPO), 2.5 (reply), 2.6 (template 80)
  */
 function* getProcessingOptions(
   run: TransactionRun,
@@ -268,7 +271,7 @@ function* getProcessingOptions(
   return null;
 }
 
-/** Reads what the AFL lists. @returns null when all of it was read */
+/** Reads what the AFL lists (2.2 row 5, 4.2 rule 1). @returns null when all of it was read */
 function* readRecords(run: TransactionRun): Dialogue<Ending | 'last_record_lost' | null> {
   const phase = 'card_data';
   const locator = parseAfl(run.afl);
@@ -348,7 +351,7 @@ function endOfRestriction(profile: TerminalProfile, evidence: TapEvidence, refus
   return { kind: 'declined', refusal };
 }
 
-/** A TC always pays; an ARQC is worth something only to a terminal that can ask, now or later (design.md "Rails"). */
+/** A TC always pays; an ARQC is worth something only to a terminal that can ask, now or later (2.7; design.md "Rails"). */
 function judgeCryptogramType(profile: TerminalProfile, type: CryptogramType): Refusal | null {
   const takes = type === 'TC' || profile.onlineAuthorisation !== 'none';
   return takes ? null : refuse('cryptogram_type_refused', '9F26');
