@@ -72,8 +72,28 @@ export function encodeTerminalData(data: TerminalData): Uint8Array {
   let capacity = 0;
   for (const value of data.values()) capacity += OBJECT_HEADER_BYTES_MAX + value.length;
   const writer = new CanonicalWriter(capacity);
-  for (const [tag, value] of inTagOrder([...data])) writer.write(Number.parseInt(tag, 16), value);
+  // What terminalDataOf makes is in order already; by contact objects are added at the end.
+  const objects = isInTagOrder(data) ? data : inTagOrder([...data]);
+  for (const [tag, value] of objects) writer.write(tagNumber(tag), value);
   return writer.written();
+}
+
+function isInTagOrder(data: TerminalData): boolean {
+  let before = '';
+  for (const tag of data.keys()) {
+    if (tag < before) return false;
+    before = tag;
+  }
+  return true;
+}
+
+/** The few tags of a terminal's profiles, as numbers; a tag is read once. */
+const TAG_NUMBERS = new Map<string, number>();
+
+function tagNumber(tag: string): number {
+  let number = TAG_NUMBERS.get(tag);
+  if (number === undefined) TAG_NUMBERS.set(tag, (number = Number.parseInt(tag, 16)));
+  return number;
 }
 
 const OBJECT_HEADER_BYTES_MAX = 6;
