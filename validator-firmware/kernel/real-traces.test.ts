@@ -25,6 +25,15 @@ type Trace = {
   readonly outcome?: Readonly<Record<string, string>>;
 };
 
+/** The values that a trace states for a tag, at any depth of its trees. */
+function statedValues(tree: unknown, tag: string): readonly unknown[] {
+  if (Array.isArray(tree)) return tree.flatMap((item) => statedValues(item, tag));
+  if (typeof tree !== 'object' || tree === null) return [];
+  const node = tree as Readonly<Record<string, unknown>>;
+  const own = node['tag'] === tag ? [node['value']] : [];
+  return [...own, ...statedValues(node['tree'], tag), ...statedValues(node['children'], tag)];
+}
+
 const NOBODY = { caKeys: new Map(), revokedIssuerCertificates: new Set<string>() };
 
 function trace(name: string): Trace {
@@ -70,7 +79,6 @@ test(
       [
         type.type,
         hex(card.objects.get('9F26') ?? new Uint8Array(0)),
-        hex(card.objects.get('9F36') ?? new Uint8Array(0)),
         identity.identity.pan.reveal(),
         hex(card.objects.get('9F5D') ?? new Uint8Array(0)),
       ],
@@ -78,6 +86,10 @@ test(
         (key) => recorded.outcome?.[key],
       ),
     );
+    // Its outcome states the ATC read one byte late (vector-errata.ts), so the tree of the same trace is asked.
+    assert.deepEqual(statedValues(recorded.steps, '9F36'), [
+      hex(card.objects.get('9F36') ?? new Uint8Array(0)),
+    ]);
   },
 );
 
