@@ -6,8 +6,8 @@ import type { LineData } from '@tapgate/gateway/operators/load-operators';
 import { terminalId } from '@tapgate/sdk/wire/identifiers';
 import type { Rail } from '@tapgate/sdk/wire/rails';
 
-/** Terminals of each line: a large depot's buses. */
-const TERMINALS = 200;
+/** Terminals of each line: few enough that each comes back with a backlog of hundreds of taps, as a bus does after half a day. */
+const TERMINALS = 24;
 
 /** The jurisdiction of the demonstration: whose bus rules price the bench's rides. */
 export function benchOperator(jurisdiction: string): DemoData {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { isTerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { TapKind } from '@tapgate/sdk/wire/rails';
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
@@ -108,6 +109,9 @@ async function repeat(step: () => Promise<SettlingResult>): Promise<SettlingResu
   }
 }
 
+/** How long settling keeps the thread at a time: a tap that has just come waits no longer than this for its turn. */
+const SLICE_MS = 3;
+
 async function settleCards(
   dependencies: SettlingDependencies,
   transaction: Transaction,
@@ -127,7 +131,12 @@ async function settleCards(
   const holders = groupByCard(enrolments);
   const rules = settlingRules(dependencies);
   const settled: CardSettled[] = [];
+  let sliceMs = performance.now();
   for (const [card, ofCard] of taps) {
+    if (performance.now() - sliceMs > SLICE_MS) {
+      await setImmediate();
+      sliceMs = performance.now();
+    }
     const holder = holderOf(holders.get(card) ?? [], zoneOf(ofCard, dependencies));
     const settledActs = new Map((acts.get(card) ?? []).map((act) => [act.atc, kindOf(act, dependencies)]));
     settled.push(settleCard({ taps: ofCard, holder, settledActs, closeBeforeMs }, rules));
@@ -136,12 +145,16 @@ async function settleCards(
   const settledTaps = settled.flatMap((card) => card.settledTaps);
   const waiting = new Set(settled.flatMap((card) => card.waitingTaps));
   const nowWaiting = [...taps.values()].flat().filter((tap) => waiting.has(tap) && tap.state === 'ready');
-  await writeSettled(transaction, {
-    journeys,
-    postings: journeys.flatMap(postingsOf),
-    settledTaps,
-    nowWaiting,
-  });
+  await writeSettled(
+    transaction,
+    {
+      journeys,
+      postings: journeys.flatMap(postingsOf),
+      settledTaps,
+      nowWaiting,
+    },
+    dependencies.database,
+  );
   return {
     cards: cards.length,
     journeys: journeys.length,

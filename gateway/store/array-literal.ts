@@ -1,8 +1,13 @@
 // Arrays as PostgreSQL writes them, made in one go. postgres.js would serialise and escape each element by itself, which for the
 // twenty-six columns of a tap costs more than everything else of the statement.
 
-export function numberArray(values: readonly number[]): string {
-  return `{${values.join(',')}}`;
+export function numberArray(values: readonly (number | null)[]): string {
+  let text = '{';
+  for (const [index, value] of values.entries()) {
+    if (index > 0) text += ',';
+    text += value ?? 'NULL';
+  }
+  return `${text}}`;
 }
 
 export function textArray(values: readonly (string | null)[]): string {
