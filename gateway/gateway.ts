@@ -98,7 +98,7 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     throw error;
   }
   const settling: SettlingDependencies = { database, keys, reference, ruleBook, calendar };
-  const loop = startSettling(settling, onFault);
+  const loop = startSettling(settling, () => gateway.intake.isBusy, onFault);
   const partitions = setInterval(() => {
     ensurePartitions(database, Date.now()).catch(onFault);
   }, PARTITIONS_EVERY_MS).unref();

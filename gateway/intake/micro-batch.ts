@@ -1,16 +1,18 @@
 export type MicroBatchSettings = {
   /** items of one run at most */
   readonly sizeMax: number;
-  /** how long the first item waits for company when nothing else is under way, ms */
-  readonly gatherMs: number;
+  /** so many items are worth a run of their own, at once and even beside another */
+  readonly sizeEnough: number;
+  /** how long fewer items wait for company, ms; asked anew each time */
+  readonly gatherMs: () => number;
   /** runs at the same time at most */
   readonly inFlightMax: number;
 };
 
 /**
- * Gathers items for a moment and runs them together. While as many runs are under way as may be, items wait and the next run
- * takes all of them up to its size: so batches grow with load and an idle gateway answers at once. The queue itself has no
- * bound; whoever puts items in bounds how many are inside (tap-intake.ts).
+ * Gathers items for a moment and runs them together. Fewer than are worth a run wait a little for company, and as long as
+ * another run is under way: so batches grow with load, and an idle gateway answers at once. The queue itself has no bound;
+ * whoever puts items in bounds how many are inside (tap-intake.ts).
  */
 export class MicroBatch<Item> {
   readonly #settings: MicroBatchSettings;
@@ -31,12 +33,16 @@ export class MicroBatch<Item> {
 
   push(item: Item): void {
     this.#waiting.push(item);
-    if (this.#inFlight >= this.#settings.inFlightMax) return;
-    if (this.#waiting.length >= this.#settings.sizeMax) this.#start();
-    else
+    this.#consider();
+  }
+
+  #consider(): void {
+    const { sizeEnough, gatherMs } = this.#settings;
+    if (this.#waiting.length >= sizeEnough) this.#start();
+    else if (this.#waiting.length > 0 && this.#inFlight === 0)
       this.#timer ??= setTimeout(() => {
         this.#start();
-      }, this.#settings.gatherMs);
+      }, gatherMs());
   }
 
   #start(): void {
@@ -47,7 +53,7 @@ export class MicroBatch<Item> {
     this.#inFlight += 1;
     void this.#run(items).finally(() => {
       this.#inFlight -= 1;
-      this.#start();
+      this.#consider();
     });
   }
 }

@@ -73,13 +73,18 @@ type TapUnderWay = {
 /** Taps inside at once: two seconds of the fastest machine, a few megabytes. Beyond, the gateway says so instead of queueing. */
 const INSIDE_MAX = 8_192;
 
+/** Work that nobody waits for steps back from here on (jobs/settling-pace.ts). */
+const BUSY_ABOVE = 16;
+
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
 
 const NO_CERTIFICATE = new Uint8Array();
 
-const FACTS_BATCH = { sizeMax: 256, gatherMs: 1, inFlightMax: 2 };
-const COMMIT_BATCH = { sizeMax: 256, gatherMs: 1, inFlightMax: 2 };
+/** How long a few taps wait for company: hardly at all, but when many are inside, what one more round trip costs is missed more. */
+const GATHER_MS = 1;
+const GATHER_WHEN_BUSY_MS = 12;
+const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
 
 /**
  * The way of a tap through the gateway, live and bulk alike: read and authenticate at once; gather; one query of facts for
@@ -87,8 +92,9 @@ const COMMIT_BATCH = { sizeMax: 256, gatherMs: 1, inFlightMax: 2 };
  */
 export class TapIntake {
   readonly #parts: TapIntakeParts;
-  readonly #toJudge = new MicroBatch<TapUnderWay>(FACTS_BATCH, (taps) => this.#readFacts(taps));
-  readonly #toCommit = new MicroBatch<TapUnderWay>(COMMIT_BATCH, (taps) => this.#commit(taps));
+  readonly #batching = { ...BATCH, gatherMs: () => (this.isBusy ? GATHER_WHEN_BUSY_MS : GATHER_MS) };
+  readonly #toJudge = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#readFacts(taps));
+  readonly #toCommit = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#commit(taps));
   readonly #rate = new ServiceRate();
   #inside = 0;
 
@@ -99,6 +105,11 @@ export class TapIntake {
   /** Taps that were taken in and not answered yet. */
   get inside(): number {
     return this.#inside;
+  }
+
+  /** More taps wait for their answers than a few that are on their way through anyway. */
+  get isBusy(): boolean {
+    return this.#inside > BUSY_ABOVE;
   }
 
   /**

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { isTerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { TapKind } from '@tapgate/sdk/wire/rails';
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
@@ -31,6 +30,7 @@ import {
   type SettledAct,
   type UnsettledTap,
 } from '../store/settling.ts';
+import { SettlingPace } from './settling-pace.ts';
 
 export type SettlingDependencies = {
   readonly database: Database;
@@ -50,9 +50,6 @@ export type SettlingResult = {
 
 const NOTHING: SettlingResult = { cards: 0, journeys: 0, settledTaps: 0, waitingTaps: 0 };
 
-/** Taps of one settling transaction: enough to share its commit, few enough to be done in a fraction of a second. */
-export const SETTLING_BATCH = 1_000;
-
 /**
  * Settles the cards of the oldest taps that were never looked at, in one transaction: journeys and postings appear and the
  * taps leave the queue together, so the job may die anywhere and be run again.
@@ -61,10 +58,13 @@ export const SETTLING_BATCH = 1_000;
  */
 export async function settleOnce(
   dependencies: SettlingDependencies,
-  limit: number = SETTLING_BATCH,
+  pace: SettlingPace = new SettlingPace(),
 ): Promise<SettlingResult> {
   return inSettlingTransaction(dependencies.database, async (transaction) =>
-    settleCards(dependencies, transaction, await listReadyCards(transaction, limit), null),
+    settleCards(dependencies, transaction, await listReadyCards(transaction, pace.batch), {
+      pace,
+      closeBeforeMs: null,
+    }),
   );
 }
 
@@ -83,14 +83,13 @@ export async function closeWaiting(
   dependencies: SettlingDependencies,
   beforeMs: number,
 ): Promise<SettlingResult> {
+  const pace = new SettlingPace();
   return repeat(() =>
     inSettlingTransaction(dependencies.database, async (transaction) =>
-      settleCards(
-        dependencies,
-        transaction,
-        await listWaitingCards(transaction, beforeMs, SETTLING_BATCH),
-        beforeMs,
-      ),
+      settleCards(dependencies, transaction, await listWaitingCards(transaction, beforeMs, pace.batch), {
+        pace,
+        closeBeforeMs: beforeMs,
+      }),
     ),
   );
 }
@@ -109,14 +108,11 @@ async function repeat(step: () => Promise<SettlingResult>): Promise<SettlingResu
   }
 }
 
-/** How long settling keeps the thread at a time: a tap that has just come waits no longer than this for its turn. */
-const SLICE_MS = 3;
-
 async function settleCards(
   dependencies: SettlingDependencies,
   transaction: Transaction,
   cards: readonly CardKey[],
-  closeBeforeMs: number | null,
+  { pace, closeBeforeMs }: { readonly pace: SettlingPace; readonly closeBeforeMs: number | null },
 ): Promise<SettlingResult> {
   if (cards.length === 0) return NOTHING;
   const { keys } = dependencies;
@@ -131,12 +127,8 @@ async function settleCards(
   const holders = groupByCard(enrolments);
   const rules = settlingRules(dependencies);
   const settled: CardSettled[] = [];
-  let sliceMs = performance.now();
   for (const [card, ofCard] of taps) {
-    if (performance.now() - sliceMs > SLICE_MS) {
-      await setImmediate();
-      sliceMs = performance.now();
-    }
+    await pace.takeTurn();
     const holder = holderOf(holders.get(card) ?? [], zoneOf(ofCard, dependencies));
     const settledActs = new Map((acts.get(card) ?? []).map((act) => [act.atc, kindOf(act, dependencies)]));
     settled.push(settleCard({ taps: ofCard, holder, settledActs, closeBeforeMs }, rules));
@@ -237,11 +229,17 @@ export type SettlingLoop = {
 /** How long the job rests when the queue is empty, and after a failure. */
 const IDLE_MS = 200;
 
-/** Settles behind the gateway until it is stopped. What goes wrong is reported, and tried again: nothing is lost by it. */
+/**
+ * Settles behind the gateway until it is stopped. What goes wrong is reported, and tried again: nothing is lost by it.
+ *
+ * @param isBusy taps of this process wait for an answer: they come first
+ */
 export function startSettling(
   dependencies: SettlingDependencies,
+  isBusy: () => boolean,
   onFault: (fault: unknown) => void,
 ): SettlingLoop {
+  const pace = new SettlingPace(isBusy);
   let stopped = false;
   let wake = (): void => undefined;
   const rest = (): Promise<void> =>
@@ -256,7 +254,7 @@ export function startSettling(
     while (!stopped) {
       let settled = 0;
       try {
-        settled = (await settleOnce(dependencies)).cards;
+        settled = (await settleOnce(dependencies, pace)).cards;
       } catch (fault) {
         onFault(fault);
       }

@@ -1,4 +1,4 @@
-import { byteaArray, numberArray, textArray } from './array-literal.ts';
+import { byteaArray, jsonArray, numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import type { BoundValue, InsertShape } from './multi-row-insert.ts';
 
@@ -35,7 +35,7 @@ function literalOf(type: ColumnType, values: readonly BoundValue[]): string {
     case 'date':
       return textArray(values.map((value) => (typeof value === 'string' ? value : null)));
     case 'json':
-      return textArray(values.map((value) => (value === null ? null : JSON.stringify(value))));
+      return jsonArray(values);
     case 'smallint':
     case 'integer':
     case 'bigint':

@@ -2,21 +2,11 @@
 // twenty-six columns of a tap costs more than everything else of the statement.
 
 export function numberArray(values: readonly (number | null)[]): string {
-  let text = '{';
-  for (const [index, value] of values.entries()) {
-    if (index > 0) text += ',';
-    text += value ?? 'NULL';
-  }
-  return `${text}}`;
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 }
 
 export function textArray(values: readonly (string | null)[]): string {
-  let text = '{';
-  for (const [index, value] of values.entries()) {
-    if (index > 0) text += ',';
-    text += value === null ? 'NULL' : quoted(value);
-  }
-  return `${text}}`;
+  return `{${values.map((value) => (value === null ? 'NULL' : quoted(value))).join(',')}}`;
 }
 
 const TO_ESCAPE = /["\\]/;
@@ -25,13 +15,16 @@ function quoted(value: string): string {
   return TO_ESCAPE.test(value) ? `"${value.replaceAll(/["\\]/g, '\\$&')}"` : `"${value}"`;
 }
 
+/**
+ * JSON documents. The text of one has no raw control character, so that escaping it once more as JSON escapes quotes and
+ * backslashes and nothing else: what an array wants, by the fastest way there is.
+ */
+export function jsonArray(values: readonly unknown[]): string {
+  return `{${values.map((value) => (value === null ? 'NULL' : JSON.stringify(JSON.stringify(value)))).join(',')}}`;
+}
+
 export function byteaArray(values: readonly (Uint8Array | null)[]): string {
-  let text = '{';
-  for (const [index, value] of values.entries()) {
-    if (index > 0) text += ',';
-    text += value === null ? 'NULL' : `"\\\\x${hexOf(value)}"`;
-  }
-  return `${text}}`;
+  return `{${values.map((value) => (value === null ? 'NULL' : `"\\\\x${hexOf(value)}"`)).join(',')}}`;
 }
 
 /** The same for values that are hex already, such as card tokens. */

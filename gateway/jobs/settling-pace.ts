@@ -1,0 +1,41 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+
+/** How long settling keeps the thread at a time: a tap that has just come waits no longer than this for its turn. */
+const SLICE_MS = 3;
+
+/** While taps wait for their answers settling takes one slice in four, so that it falls behind but never stands still. */
+const REST_PER_SLICE = 3;
+
+/** Taps of one settling transaction: enough to share its commit, few enough to be done in a fraction of a second. */
+const BATCH = 1_000;
+
+/** While taps wait: what goes to the database in one piece keeps the thread for a few milliseconds only. */
+const BATCH_WHEN_BUSY = 256;
+
+/**
+ * How settling shares its thread and its database with the taps that wait for an answer: they come first, for somebody stands
+ * before the gate, while nobody waits for a posting.
+ */
+export class SettlingPace {
+  readonly #isBusy: () => boolean;
+  #sliceStartedMs = performance.now();
+
+  /** @param isBusy taps wait for an answer in this process; left out where settling has the process to itself */
+  constructor(isBusy: () => boolean = () => false) {
+    this.#isBusy = isBusy;
+  }
+
+  /** Taps to take into the next transaction. */
+  get batch(): number {
+    return this.#isBusy() ? BATCH_WHEN_BUSY : BATCH;
+  }
+
+  /** Before each piece of work: lets others have the thread when the slice is used up. */
+  async takeTurn(): Promise<void> {
+    const usedMs = performance.now() - this.#sliceStartedMs;
+    if (usedMs < SLICE_MS) return;
+    if (this.#isBusy()) await setTimeout(Math.min(usedMs, SLICE_MS) * REST_PER_SLICE);
+    else await setImmediate();
+    this.#sliceStartedMs = performance.now();
+  }
+}
