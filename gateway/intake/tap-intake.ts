@@ -27,8 +27,8 @@ import type { DataKeys } from '../store/data-keys.ts';
 import { sealRecord } from '../store/sealed-record.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { readTapFacts } from '../store/tap-facts.ts';
+import { Capacity } from './capacity.ts';
 import { MicroBatch } from './micro-batch.ts';
-import { ServiceRate } from './service-rate.ts';
 
 export type TapIntakeParts = {
   readonly database: Database;
@@ -95,7 +95,7 @@ export class TapIntake {
   readonly #batching = { ...BATCH, gatherMs: () => (this.isBusy ? GATHER_WHEN_BUSY_MS : GATHER_MS) };
   readonly #toJudge = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#readFacts(taps));
   readonly #toCommit = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#commit(taps));
-  readonly #rate = new ServiceRate();
+  readonly #capacity = new Capacity();
   #inside = 0;
 
   constructor(parts: TapIntakeParts) {
@@ -118,7 +118,8 @@ export class TapIntake {
    */
   isOverloadedFor(budgetMs: number | null): boolean {
     if (this.#inside >= INSIDE_MAX) return true;
-    return budgetMs !== null && this.#rate.expectedWaitMs(this.#inside, this.#parts.monotonicMs()) > budgetMs;
+    this.#capacity.observe(this.#inside, this.#parts.monotonicMs());
+    return !this.#capacity.canAnswer(this.#inside, budgetMs);
   }
 
   /** @returns the answer once it is durable, or a refusal; never rejects for anything that a peer sent */
@@ -138,7 +139,8 @@ export class TapIntake {
       const arrivedMs = this.#parts.monotonicMs();
       const answer = (result: TapResult): void => {
         this.#inside -= 1;
-        this.#rate.record(this.#parts.monotonicMs());
+        if (result.ok) this.#capacity.count();
+        this.#capacity.observe(this.#inside, this.#parts.monotonicMs());
         resolve(result);
       };
       const fresh = { facts: null, proof: null, certificateSm3: null, judgement: null, rounds: 0 };
