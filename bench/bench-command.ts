@@ -88,7 +88,9 @@ async function limits(order: {
       scale: order.scale,
       onProgress: (line) => process.stderr.write(`${line}\n`),
     });
-    process.stdout.write(`${order.json ? JSON.stringify(figures, null, 2) : limitsTable(figures)}\n`);
+    process.stdout.write(
+      `${order.json ? JSON.stringify(figures, null, 2) : limitsTable(figures, process.stdout.isTTY)}\n`,
+    );
     return Object.values(figures.ratios).every(isMet) ? 0 : 1;
   } catch (error) {
     if (!(error instanceof RelaxedSettings)) throw error;

@@ -46,6 +46,8 @@ export type GatewayApp = {
   readonly app: OpenAPIHono<GatewayEnv>;
   readonly intake: TapIntake;
   readonly sm2Workers: Sm2Workers;
+  /** refusals by code, terminal and day; for the server in front, which refuses too */
+  readonly tally: RefusalTally;
   /** after the server has stopped listening: writes what waits and ends the worker threads; the database is left open */
   stop(): Promise<void>;
 };
@@ -98,6 +100,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
     app,
     intake,
     sm2Workers,
+    tally,
     stop: async () => {
       clearInterval(flushing);
       await tally.flush();

@@ -1,11 +1,11 @@
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { createApp } from './app.ts';
 import { loadCalendar } from './calendar/load-calendar.ts';
 import { loadClearingProfiles } from './clearing/load-clearing-profiles.ts';
 import { loadRuleBook } from './fares/load-rule-sets.ts';
 import { fundersOf } from './fares/rule-book.ts';
+import { createGatewayServer } from './http/gateway-server.ts';
 import { startSettling, type SettlingDependencies } from './jobs/settle-taps.ts';
 import { operatorToken } from './keys/demo-credentials.ts';
 import { KeystoreProvider } from './keys/keystore-provider.ts';
@@ -90,7 +90,7 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     clock: Date.now,
     demo: true,
   });
-  const server = createAdaptorServer({ fetch: gateway.app.fetch, overrideGlobalObjects: false }) as Server;
+  const server = createGatewayServer(gateway);
   try {
     await listen(server, order.host, order.port);
   } catch (error) {

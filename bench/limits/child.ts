@@ -11,13 +11,10 @@ export class Child {
   readonly #waiting = new Map<number, { resolve: (body: unknown) => void; reject: (error: Error) => void }>();
   #orders = 0;
 
-  /** @param profileFolder where the process leaves a CPU profile when it ends; null: none */
-  constructor(file: string, profileFolder: string | null = null) {
+  /** @param nodeFlags what Node is started with, beside what reads TypeScript */
+  constructor(file: string, nodeFlags: readonly string[] = []) {
     this.#process = fork(path.join(import.meta.dirname, file), {
-      execArgv: [
-        ...['--import', 'tsx'],
-        ...(profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]),
-      ],
+      execArgv: ['--import', 'tsx', ...nodeFlags],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { createApp, type GatewayApp } from '@tapgate/gateway/app';
 import { loadCalendar } from '@tapgate/gateway/calendar/load-calendar';
 import { loadClearingProfiles } from '@tapgate/gateway/clearing/load-clearing-profiles';
 import { loadRuleBook } from '@tapgate/gateway/fares/load-rule-sets';
 import { listen } from '@tapgate/gateway/gateway';
+import { createGatewayServer } from '@tapgate/gateway/http/gateway-server';
 import { startSettling, type SettlingLoop } from '@tapgate/gateway/jobs/settle-taps';
 import { KeystoreProvider } from '@tapgate/gateway/keys/keystore-provider';
 import { openDatabase, type Database } from '@tapgate/gateway/store/connection';
@@ -51,7 +51,7 @@ async function start(order: GatewayStart): Promise<number> {
     profiles: loadClearingProfiles(),
     demo: false,
   });
-  const server = createAdaptorServer({ fetch: gateway.app.fetch, overrideGlobalObjects: false }) as Server;
+  const server = createGatewayServer(gateway);
   await listen(server, '127.0.0.1', 0);
   const settling = { database, keys, reference, calendar, ruleBook };
   running = { gateway, database, server, loop: order.settles ? startSettling(settling, () => gateway.intake.isBusy, onFault) : null };

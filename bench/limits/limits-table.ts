@@ -1,14 +1,15 @@
 import Table from 'cli-table3';
 import { isMet, PROFILES, type LimitsFigures, type PathFigures } from './limits-figures.ts';
 
-/** The figures of a run for people. */
-export function limitsTable(figures: LimitsFigures): string {
+/** The figures of a run for people. @param colour for a terminal */
+export function limitsTable(figures: LimitsFigures, colour: boolean): string {
+  const style = colour ? {} : { head: [], border: [] };
   const { postgres } = figures;
   const settings = Object.entries(postgres.settings)
     .filter(([name]) => name !== 'server_version')
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
-  const floors = new Table({ head: ['floor', 'per second'] });
+  const floors = new Table({ head: ['floor', 'per second'], style });
   floors.push(
     ['(a) bare SM2 verification, every core at once', whole(figures.sm2VerifyPerS)],
     ['(b) the same bytes inserted in batches', whole(figures.bareInsertPerS)],
@@ -16,6 +17,7 @@ export function limitsTable(figures: LimitsFigures): string {
     ['(d) naive oda', whole(figures.naiveOdaPerS)],
   );
   const paths = new Table({
+    style,
     head: [
       'path',
       'accepted/s',
@@ -33,7 +35,7 @@ export function limitsTable(figures: LimitsFigures): string {
   });
   for (const profile of PROFILES) paths.push(pathRow(`live ${profile}`, figures.live[profile]));
   for (const profile of PROFILES) paths.push(pathRow(`bulk ${profile}`, figures.bulk[profile]));
-  const ratios = new Table({ head: ['ratio', 'measured', 'target', ''] });
+  const ratios = new Table({ head: ['ratio', 'measured', 'target', ''], style });
   for (const [name, ratio] of Object.entries(figures.ratios)) {
     const target = `${ratio.atMost === true ? '<=' : '>='} ${ratio.target}`;
     ratios.push([name, ratio.value.toFixed(2), target, isMet(ratio) ? 'met' : 'MISSED']);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Server } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { createAdaptorServer } from '@hono/node-server';
 import { TAP_BODY_BYTES_MAX } from '@tapgate/sdk/wire/limits';
 import { startTestDatabase, type TestDatabase } from '../database/test-database.ts';
 import { findTerminal, SignedTaps } from '../intake/signed-taps.fixture.ts';
 import { openTestApp, openTestWorld, type TestWorld } from '../intake/test-gateway.fixture.ts';
 import { openSession, sessionProof } from '../intake/test-requests.fixture.ts';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
+import { createGatewayServer } from './gateway-server.ts';
 
 const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
 
@@ -243,7 +243,7 @@ describe('bad input is refused with a code and a field, and leaves nothing but a
     server = await startTestDatabase();
     world = await openTestWorld(server.url, { nowMs: NOW_MS });
     gateway = openTestApp(world, { clock: () => NOW_MS });
-    listener = createAdaptorServer({ fetch: gateway.app.fetch, overrideGlobalObjects: false }) as Server;
+    listener = createGatewayServer(gateway);
     await new Promise<void>((resolve) => {
       listener.listen(0, '127.0.0.1', resolve);
     });

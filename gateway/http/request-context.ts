@@ -18,6 +18,11 @@ export type GatewayContext = Context<GatewayEnv>;
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
+/** The peer's own id where it is one that can be logged, else a new one. */
+export function requestIdFor(given: string | readonly string[] | undefined): string {
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
 /** Answers with the refusal. Every error of the gateway leaves through here. */
 export function refusalResponse(context: GatewayContext, refusal: Refusal): Response {
   const headers: Record<string, string> = {};
@@ -31,8 +36,7 @@ export type RequestClock = { readonly clock: () => number; readonly demo: boolea
 /** Gives each request its id and its time. */
 export function useRequestContext(app: OpenAPIHono<GatewayEnv>, { clock, demo }: RequestClock): void {
   app.use(async (context, next) => {
-    const given = context.req.header('Request-Id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    const requestId = requestIdFor(context.req.header('Request-Id'));
     context.set('requestId', requestId);
     context.set('nowMs', clock());
     context.header('Request-Id', requestId);

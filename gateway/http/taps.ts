@@ -6,9 +6,10 @@ import type { TapIntake } from '../intake/tap-intake.ts';
 import type { TerminalSessions } from './bearer-token.ts';
 import { sendJson } from './node-exchange.ts';
 import { readJsonBody } from './request-body.ts';
-import { refusalResponse, type GatewayContext, type GatewayEnv } from './request-context.ts';
+import { refusalResponse, type GatewayEnv } from './request-context.ts';
 import type { RefusalTally } from './refusal-tally.ts';
 import { tapsRoute } from './route-table.ts';
+import { readTapBudget } from './tap-budget.ts';
 import { TapBody } from './wire-schemas.ts';
 
 export type TapsParts = {
@@ -31,7 +32,7 @@ export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tall
       tally.count(refusal.code, sender, nowMs);
       return refusalResponse(context, refusal);
     };
-    const budgetMs = readBudget(context);
+    const budgetMs = readTapBudget(context.req.header('Tap-Budget-Ms'));
     if (budgetMs === undefined) return refuseWith(refuse('field_invalid', 'Tap-Budget-Ms'));
     if (intake.isOverloadedFor(budgetMs)) return refuseWith(refuse('overloaded'));
     const body = await readJsonBody(context, TapBody, TAP_BODY_BYTES_MAX);
@@ -41,14 +42,4 @@ export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tall
     const result = await intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs });
     return result.ok ? sendJson(context, result.answer) : refuseWith(result.refusal);
   });
-}
-
-const BUDGET_MAX_MS = 60_000;
-
-/** @returns null without the header, undefined when it is not a whole number of ms from 1 to a minute */
-function readBudget(context: GatewayContext): number | null | undefined {
-  const text = context.req.header('Tap-Budget-Ms');
-  if (text === undefined) return null;
-  const budgetMs = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return budgetMs >= 1 && budgetMs <= BUDGET_MAX_MS ? budgetMs : undefined;
 }

@@ -1,3 +1,6 @@
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import path from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { importSm2PublicKey, type Sm2PublicKey } from '@tapgate/sdk/gm/sm2';
 import { hex } from '@tapgate/sdk/emv/hex';
@@ -24,6 +27,21 @@ function keyOf(publicKeyXy: Uint8Array): Sm2PublicKey | null {
   keys.set(name, imported);
   return imported;
 }
+
+/** Between normal, 0, and what runs only when nothing else does, 19. */
+const YIELDING = 5;
+
+/**
+ * Where cores are few, checking signatures must not keep the thread that reads requests, or the database, from theirs: taps
+ * would be refused for want of somebody to take them in. On Linux a thread has a priority of its own, and this link its number.
+ */
+function yieldToOthers(): void {
+  if (process.platform !== 'linux') return;
+  const threadId = Number(path.basename(readlinkSync('/proc/thread-self')));
+  if (threadId > 0 && threadId !== process.pid) setPriority(threadId, YIELDING);
+}
+
+yieldToOthers();
 
 parentPort?.on('message', ({ batch, packed }: ClaimsMessage) => {
   const held = unpackClaims(packed).map((claim) => {

@@ -90,9 +90,14 @@ function leastBusy(threads: readonly Thread[]): Thread | undefined {
   return best;
 }
 
+/** A thread keeps keys and the claims of two messages; left alone, V8 would let its heap grow to twenty times of that. */
+const THREAD_HEAP_MB = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 4 };
+
 /** One worker thread and the messages that it has not answered. */
 class Thread {
-  readonly #worker = new Worker(new URL('./sm2-worker-start.js', import.meta.url));
+  readonly #worker = new Worker(new URL('./sm2-worker-start.js', import.meta.url), {
+    resourceLimits: THREAD_HEAP_MB,
+  });
   readonly #unanswered = new Map<number, readonly Waiting[]>();
   #batch = 0;
 

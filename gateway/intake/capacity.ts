@@ -14,7 +14,7 @@ const RECOVERY = 1.25;
 const BURST = 64;
 
 /** An estimate is never exact, and a request has waited a little before it is looked at: so much of a budget is planned with. */
-const PLANNED_SHARE = 0.6;
+const PLANNED_SHARE = 0.5;
 
 /**
  * How many taps a second this process carries, measured where it shows: while taps are always waiting. A quiet hour tells nothing
