@@ -54,7 +54,12 @@ async function start(order: GatewayStart): Promise<number> {
   const server = createGatewayServer(gateway);
   await listen(server, '127.0.0.1', 0);
   const settling = { database, keys, reference, calendar, ruleBook };
-  running = { gateway, database, server, loop: order.settles ? startSettling(settling, () => gateway.intake.isBusy, onFault) : null };
+  running = {
+    gateway,
+    database,
+    server,
+    loop: order.settles ? startSettling(settling, () => gateway.intake.isBusy, onFault) : null,
+  };
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,0 +1,1 @@
+ALTER TABLE "journey" ALTER COLUMN "trace" SET DATA TYPE json;
