@@ -6,6 +6,7 @@ import type postgres from 'postgres';
 import type { SettledJourney } from '../journeys/settle-card.ts';
 import type { Posting } from '../ledger/posting.ts';
 import type { Database, Transaction } from './connection.ts';
+import { insertAdjustments, type StoredAdjustment } from './card-rides.ts';
 import { insertRows, type InsertShape } from './multi-row-insert.ts';
 import { byteas } from './array-parameters.ts';
 import { bytesOfToken, tokenOfBytes } from './pan-token-bytes.ts';
@@ -223,6 +224,7 @@ const JOURNEY: InsertShape<SettledJourney> = {
     'shortfall_fen',
     'claimed_fen',
     'trace',
+    'resolves_journey_id',
   ],
   valuesOf: (journey) => [
     journey.serviceDate,
@@ -253,6 +255,7 @@ const JOURNEY: InsertShape<SettledJourney> = {
     journey.concession?.shortfallFen ?? null,
     journey.concession?.claimedFen ?? null,
     journey.trace,
+    journey.resolvesJourneyId,
   ],
   // Settled before by a job that died after its commit and before anybody knew: the same row, left as it is.
   suffix: 'on conflict (service_date, pan_token, journey_id) do nothing',
@@ -297,11 +300,13 @@ export async function writeSettled(
     readonly postings: readonly Posting[];
     readonly settledTaps: readonly QueueKey[];
     readonly nowWaiting: readonly QueueKey[];
+    readonly adjustments: readonly StoredAdjustment[];
   },
 ): Promise<void> {
   await Promise.all([
     ...insertRows(transaction, JOURNEY, settled.journeys),
     ...insertRows(transaction, POSTING, settled.postings),
+    ...insertAdjustments(transaction, settled.adjustments),
     ...(settled.settledTaps.length === 0 ? [] : [removeFromQueue(transaction, settled.settledTaps)]),
     ...(settled.nowWaiting.length === 0 ? [] : [markWaiting(transaction, settled.nowWaiting)]),
   ]);
