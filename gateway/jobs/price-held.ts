@@ -72,12 +72,11 @@ async function priceOne(
   const moment = { ...held, atMs: held.startedAtMs };
   const past =
     (await readPast(transaction, [moment], () => holder, dependencies)).get(cardName(held)) ?? null;
-  const { settledNo: _settledNo, reason: _reason, amountFen, trace: _trace, ...row } = held;
   const priced = priceHeld(
     {
-      row,
+      row: held,
       ...{ standing, holder },
-      facts: factsOfRidden(held, held.rail === 'oda' ? null : amountFen, dependencies),
+      facts: factsOfRidden(held, held.rail === 'oda' ? null : held.amountFen, dependencies),
       valuation: held.trace.valuation ?? null,
       past: past === null ? null : chargedRides(past, holder, dependencies),
     },
