@@ -109,6 +109,7 @@ function expectedParty(party: string): ExpectedParty {
     institutionId: profile.institutionId,
     tc526: profile.tc526,
     emptyFile: profile.emptyFile,
+    sequence: profile.sequence,
     isBankingDay: (date) => {
       const works = statutoryWorkingDay(calendar, civilDay(date));
       return typeof works === 'boolean' ? works : null;

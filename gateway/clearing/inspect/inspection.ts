@@ -1,3 +1,5 @@
+import type { SequenceRule } from '../batch-sequence.ts';
+
 /**
  * What inspecting one file found. `null` where something is not judged: there is no schema, or it is no message of ours.
  */
@@ -36,6 +38,7 @@ export type ExpectedParty = {
   /** the fixed lines of the party's file, with fields of a template */
   readonly tc526: { readonly header: string; readonly trailer: string };
   readonly emptyFile: 'file' | 'manifest_only';
+  readonly sequence: SequenceRule;
   readonly isBankingDay: (date: string) => boolean | null;
 };
 

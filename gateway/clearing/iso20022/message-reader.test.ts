@@ -31,6 +31,7 @@ const PARTY: ExpectedParty = {
   institutionId: '01020000',
   tc526: { header: '', trailer: '' },
   emptyFile: 'file',
+  sequence: { restarts: 'daily' },
   isBankingDay: (date) => date !== '2026-11-22',
 };
 
