@@ -44,6 +44,9 @@ export class ControlFileReader implements FormatReader {
     if (this.#lines.tooLong) this.#findings.add('line_too_long', { line: this.#lines.lineNumber + 1 });
     else if (rest !== null)
       this.#findings.add('truncated', { line: rest.number, byteOffset: rest.byteOffset });
+    // The signature is the last of every delivery: without it the list was cut off between two lines.
+    else if (this.#read.at(-1)?.name.endsWith('.sig') !== true)
+      this.#findings.add('truncated', { line: this.#lines.lineNumber + 1 });
     const schemaValid = !this.#findings.schemaBroken;
     return {
       format: 'control-file',
