@@ -153,6 +153,7 @@ export class MessageReader implements FormatReader, XmlConsumer {
     const wellFormed = !this.stopped;
     if (wellFormed && this.#message === null && this.#stray !== null) {
       this.#message = this.#stray.name;
+      this.#ruled = true;
       this.#judged = true;
       findings.add('element_unexpected', this.#stray.place);
     }
