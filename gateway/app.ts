@@ -4,6 +4,7 @@ import type { ClearingProfiles } from './clearing/load-clearing-profiles.ts';
 import { zoneClock } from './calendar/zone-clock.ts';
 import { categoriesOf, type RuleBook } from './fares/rule-book.ts';
 import { mountEnrolments, type EnrolmentCity } from './http/enrolment-routes.ts';
+import { mountJourneys } from './http/journey-routes.ts';
 import { mountHotlist } from './http/hotlist-route.ts';
 import { mountOperatorRoutes } from './http/operator-routes.ts';
 import { TerminalSessions } from './http/bearer-token.ts';
@@ -87,6 +88,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountOperatorRoutes(app, { database, keys, dataKeys, profiles, tally, intake });
   mountHotlist(app, { database, keys });
   mountEnrolments(app, { database, keys, city: enrolmentCity(reference, ruleBook) });
+  mountJourneys(app, { database });
   describeRoutes(app);
   app.notFound((context) => refusalResponse(context, refuse('route_unknown')));
   app.onError((fault, context) => {

@@ -6,6 +6,7 @@ import { loadClearingProfiles } from './clearing/load-clearing-profiles.ts';
 import { loadRuleBook } from './fares/load-rule-sets.ts';
 import { fundersOf } from './fares/rule-book.ts';
 import { createGatewayServer } from './http/gateway-server.ts';
+import { priceHeldJourneys } from './jobs/price-held.ts';
 import { startSettling, type SettlingDependencies } from './jobs/settle-taps.ts';
 import { operatorToken } from './keys/demo-credentials.ts';
 import { KeystoreProvider } from './keys/keystore-provider.ts';
@@ -98,6 +99,8 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     throw error;
   }
   const settling: SettlingDependencies = { database, keys, reference, ruleBook, calendar };
+  // Day types and rule sets were read a moment ago: what waited for them has its fare now.
+  const pricingHeld = priceHeldJourneys(settling).catch(onFault);
   const loop = startSettling(settling, () => gateway.intake.isBusy, onFault);
   const partitions = setInterval(() => {
     ensurePartitions(database, Date.now()).catch(onFault);
@@ -109,6 +112,7 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     stop: async () => {
       clearInterval(partitions);
       await drain(server);
+      await pricingHeld;
       await loop.stop();
       await gateway.stop();
     },

@@ -8,7 +8,7 @@ import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
 import { hotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { readEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import { parseTapRecord, verifyTapRecordMac } from '@tapgate/sdk/tap-record/tap-record-codec';
-import { isoDate, terminalId } from '@tapgate/sdk/wire/identifiers';
+import { isoDate, tapSequence, terminalId } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
 import { hotlistOfKeys, type HotlistSnapshot } from './gate/hotlist-snapshot.ts';
 import { TapJournal } from './journal/tap-journal.ts';
@@ -17,7 +17,7 @@ import { createValidator, type TapResult, type Validator, type ValidatorSettings
 import { presentVirtualCard } from './virtual-cards/in-process-channel.ts';
 import { personaliseCard } from './virtual-cards/personalise-card.ts';
 import { makeTestIssuer } from './virtual-cards/test-issuer.ts';
-import { VirtualCard } from './virtual-cards/virtual-card.ts';
+import { cloneCard, VirtualCard } from './virtual-cards/virtual-card.ts';
 
 const NOW_MS = Date.parse('2026-11-23T08:15:00+08:00');
 const MAC_KEY = Buffer.alloc(32, 7);
@@ -196,6 +196,30 @@ describe('validator', () => {
     nowMs = NOW_MS;
   });
 
+  test('a gate that lost power looks back on what it knew before: a pass-back and a replay stay what they are', async () => {
+    const card = newCard('81');
+    const replay = cloneCard(card);
+    const settings = {
+      directory: path.join(directory, 'restarted'),
+      storageKey: Buffer.alloc(32, 1),
+      unacknowledgedMax: 10,
+    };
+    let own = await TapJournal.open(settings);
+    assert.equal(
+      decisionOf(await newValidator('oda', { journal: own }).tap(presentVirtualCard(card))),
+      'open',
+    );
+    await own.acknowledge([tapSequence(1)]);
+    await own.close();
+    own = await TapJournal.open(settings);
+    const restarted = newValidator('oda', { journal: own });
+    nowMs = NOW_MS + 30_000;
+    assert.equal(decisionOf(await restarted.tap(presentVirtualCard(card))), 'pass_back');
+    assert.equal(decisionOf(await restarted.tap(presentVirtualCard(replay))), 'atc_reused');
+    nowMs = NOW_MS;
+    await own.close();
+  });
+
   test('torn at every command: nothing is debited, the gate stays shut, and the same card may come again', async () => {
     const commandsOfTap = 7;
     for (let command = 1; command <= commandsOfTap; command++) {
@@ -257,7 +281,11 @@ describe('validator', () => {
   });
 
   test('a full journal keeps the gate shut, and no record is invented', async () => {
-    const full = { hasRoom: () => false, append: () => Promise.reject(new Error('asked to append')) };
+    const full = {
+      hasRoom: () => false,
+      recentTaps: () => [],
+      append: () => Promise.reject(new Error('asked to append')),
+    };
     const result = await newValidator('oda', { journal: full }).tap(presentVirtualCard(newCard('11')));
     assert.deepEqual([decisionOf(result), result.record], ['journal_full', null]);
   });

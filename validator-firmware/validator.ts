@@ -38,7 +38,7 @@ export type ValidatorSettings = {
   readonly staleList?: (nowMs: number) => Refusal<'hotlist_too_old' | 'list_too_old'> | null;
   /** asked anew for each tap where it is a function: newer parameters may have been synced */
   readonly policy: GatePolicy | (() => GatePolicy);
-  readonly journal: Pick<TapJournal, 'hasRoom' | 'append'>;
+  readonly journal: Pick<TapJournal, 'hasRoom' | 'append' | 'recentTaps'>;
   /** ms since the Unix epoch, for what is recorded */
   readonly clock: () => number;
   /** so many bytes that nobody can foresee */
@@ -92,7 +92,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
     revokedIssuerCertificates: settings.revokedIssuerCertificates ?? new Set<string>(),
   };
   const stopwatch = settings.stopwatch ?? (() => performance.now());
-  let recentTaps: readonly RecentTap[] = [];
+  let recentTaps = journal.recentTaps();
 
   const validator: Validator = {
     async serve(nextCard, keyedAmountFen) {
@@ -133,24 +133,27 @@ export function createValidator(settings: ValidatorSettings): Validator {
         staleList: settings.staleList?.(tappedAtMs) ?? null,
         policy: policyNow(),
       });
-      recentTaps = remembered(recentTaps, outcome, decision, cardKey, tappedAtMs);
+      const recentTap = recentTapOf(outcome, decision, cardKey, tappedAtMs);
+      if (recentTap !== null) recentTaps = rememberTap(recentTaps, recentTap);
       finish('gate');
 
       const { exchange } = outcome;
       if (exchange === null || !journal.hasRoom())
         return { outcome, decision, tappedAtMs, tapSequence: null, record: null, steps };
-      const { tapSequence, record } = await journal.append((sequence) =>
-        encodeTapRecord(
-          tapRecordOf(terminal, {
-            tapSequence: sequence,
-            tappedAtMs,
-            ruleSetVersion: terminal.ruleSetVersion,
-            hotlistVersion: hotlist.version,
-            decision,
-            exchange,
-          }),
-          (macInput) => hmacSm3(terminal.macKey, macInput),
-        ),
+      const { tapSequence, record } = await journal.append(
+        (sequence) =>
+          encodeTapRecord(
+            tapRecordOf(terminal, {
+              tapSequence: sequence,
+              tappedAtMs,
+              ruleSetVersion: terminal.ruleSetVersion,
+              hotlistVersion: hotlist.version,
+              decision,
+              exchange,
+            }),
+            (macInput) => hmacSm3(terminal.macKey, macInput),
+          ),
+        recentTap,
       );
       finish('journal');
       return { outcome, decision, tappedAtMs, tapSequence, record, steps };
@@ -186,15 +189,12 @@ function tapParameters(settings: ValidatorSettings, amountFen: Fen): TapParamete
 }
 
 /** Only a card that proved itself is remembered: a forgery must not lock out the card that it imitates. */
-function remembered(
-  recentTaps: readonly RecentTap[],
+function recentTapOf(
   outcome: KernelOutcome,
   decision: GateDecision,
   cardKey: HotlistKey | null,
   tappedAtMs: number,
-): readonly RecentTap[] {
-  if (cardKey === null || outcome.evidence === null || outcome.refusal !== null) return recentTaps;
-  const opened = decision.decision === 'open';
-  const tap = { cardKey, atc: outcome.evidence.atc, tappedAtMs, opened };
-  return rememberTap(recentTaps, tap);
+): RecentTap | null {
+  if (cardKey === null || outcome.evidence === null || outcome.refusal !== null) return null;
+  return { cardKey, atc: outcome.evidence.atc, tappedAtMs, opened: decision.decision === 'open' };
 }

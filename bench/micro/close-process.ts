@@ -9,6 +9,7 @@ import { isoDate } from '@tapgate/sdk/wire/identifiers';
 const [databaseUrl = '', outDir = '', clearingDate = ''] = process.argv.slice(2);
 const database = await openDatabase(databaseUrl);
 const started = performance.now();
+const cpuBefore = process.cpuUsage();
 const closed = await closeDay(
   {
     database,
@@ -21,6 +22,7 @@ const closed = await closeDay(
   { clearingDate: isoDate(clearingDate), cutAtMs: Date.parse(`${clearingDate}T16:00:00Z`) },
 );
 const seconds = (performance.now() - started) / 1000;
+const { user, system } = process.cpuUsage(cpuBefore);
 if ('code' in closed) throw new Error(closed.code);
 await database.close();
 const { batches } = closed;
@@ -29,6 +31,7 @@ const sumOf = (of: (batch: (typeof batches)[number]) => number): number =>
 console.log(
   JSON.stringify({
     seconds,
+    cpuSeconds: (user + system) / 1e6,
     residentMb: process.resourceUsage().maxRSS / 1024,
     records: sumOf((batch) => batch.records),
     totalFen: sumOf((batch) => batch.totalFen),

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parsedOrUsage, runCommand, UsageFault } from '../../scenarios/command-line.ts';
+import { measureClearing } from './clearing.ts';
 import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
 import { measureHotlist } from './hotlist.ts';
@@ -10,6 +11,7 @@ import { measureTerminal } from './terminal.ts';
 // `npm run bench:micro -- <what>`: timings of our own code without a network. Exit 1 when a bound is not held.
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  clearing: measureClearing,
   fares: measureFares,
   terminal: measureTerminal,
   hotlist: measureHotlist,

@@ -27,7 +27,12 @@ const termsSchema = z.strictObject({
   merchants: z.record(z.string(), merchant),
 });
 
+/** What held for every party before these keys were there: a batch of that time is made again under them. */
+const BEFORE_KEPT = { textEncoding: 'gb18030', sequence: { restarts: 'daily' } } as const;
+const keptTerms = z.looseObject({ profile: z.looseObject({}) });
+
 /** Terms as they were kept. @throws ZodError when a later edition of profiles cannot read them: it must come with a migration */
 export function readTerms(kept: unknown): BatchTerms {
-  return termsSchema.parse(kept);
+  const terms = keptTerms.parse(kept);
+  return termsSchema.parse({ ...terms, profile: { ...BEFORE_KEPT, ...terms.profile } });
 }

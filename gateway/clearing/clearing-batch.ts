@@ -108,6 +108,8 @@ export type Withheld = { readonly withheld: WithholdingCause };
 
 /** A file format over the items of a batch: bytes before the first item, of each item, and after the last one. */
 export type BatchFormat<Item> = {
+  /** the format cannot say "nothing today": without items there is no file, whatever the party would take */
+  readonly isNeverEmpty?: boolean;
   readonly head: Uint8Array;
   /** the same bytes with the totals in them, of the same length, for a format that states totals first */
   readonly headOf?: (totals: BatchTotals) => Uint8Array;

@@ -30,6 +30,14 @@ export const clearingProfileSchema = z.strictObject({
   utcOffsetMinutes: z.int().min(-720).max(840),
   /** file name by kind of batch: a template of party, clearingDate, sequence */
   fileNames: z.record(z.enum(BATCH_KINDS), z.string()),
+  /** how names are written in files of fixed width; GBK is the older part of GB18030 that some bank cores stop at */
+  textEncoding: z.enum(['gb18030', 'gbk']),
+  /** how the files of one kind are counted (batch-sequence.ts) */
+  sequence: z.discriminatedUnion('restarts', [
+    z.strictObject({ restarts: z.literal('daily') }),
+    z.strictObject({ restarts: z.literal('yearly') }),
+    z.strictObject({ restarts: z.literal('never'), firstDate: dated }),
+  ]),
   deferredCharges: z.enum(['deferred-charge', 'pain.008.001.08']),
   /** who collects, where deferred charges go as direct debits; null where no bank takes them so */
   collection: z

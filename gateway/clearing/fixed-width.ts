@@ -9,21 +9,21 @@ export type FixedField = {
   readonly fill: 'left_spaces' | 'right_zeros';
 };
 
-export const FILE_ENCODING = 'gb18030';
+export type TextEncoding = 'gb18030' | 'gbk';
 
 /**
- * Text in GB18030, cut to at most `bytes` bytes on the edge of a character: a name is shortened, never broken in half
+ * Text in an encoding of Chinese, cut to at most `bytes` bytes on the edge of a character: a name is shortened, never broken in half
  * (clearing.md 1.2).
  *
  * @throws RangeError when a character has no place in the encoding
  */
-export function encodeCut(text: string, bytes: number): Uint8Array {
+export function encodeCut(text: string, bytes: number, encoding: TextEncoding): Uint8Array {
   let used = 0;
   const parts: Uint8Array[] = [];
   for (const character of text) {
-    const encoded = iconv.encode(character, FILE_ENCODING);
-    if (iconv.decode(encoded, FILE_ENCODING) !== character)
-      throw new RangeError('a character cannot be written in GB18030');
+    const encoded = iconv.encode(character, encoding);
+    if (iconv.decode(encoded, encoding) !== character)
+      throw new RangeError('a character cannot be written in the encoding of the file');
     if (used + encoded.length > bytes) break;
     parts.push(encoded);
     used += encoded.length;

@@ -6,7 +6,9 @@ import {
   EnrolmentListBody,
   EnrolmentReviewBody,
   ErrorResponse,
+  ExplanationBody,
   HealthBody,
+  HeldJourneysBody,
   HotlistChangeBody,
   HotlistVersionBody,
   RefusalCountsBody,
@@ -164,6 +166,33 @@ export const enrolmentReviewsRoute = createRoute({
   responses: { 201: json(EnrolmentHistoryBody, 'good until the next review'), ...refusals },
 });
 
+export const explanationRoute = createRoute({
+  method: 'get',
+  path: '/v1/journeys/{journeyId}/explanation',
+  security: asOperator,
+  request: {
+    params: z.object({ journeyId: z.string() }),
+    headers: z.object({
+      'accept-language': z.string().optional().openapi({ description: 'zh or en; both texts otherwise' }),
+    }),
+  },
+  responses: {
+    200: json(ExplanationBody, 'every step from list fare to fare, and what came after'),
+    ...refusals,
+  },
+});
+
+export const heldJourneysRoute = createRoute({
+  method: 'get',
+  path: '/v1/held-journeys',
+  security: asOperator,
+  request: { query: z.object({ after: z.string().optional() }) },
+  responses: {
+    200: json(HeldJourneysBody, 'rides without a fare, each with its reason, oldest first'),
+    ...refusals,
+  },
+});
+
 export const ROUTES = [
   healthRoute,
   terminalSessionsRoute,
@@ -178,4 +207,6 @@ export const ROUTES = [
   enrolmentRoute,
   enrolmentRevocationRoute,
   enrolmentReviewsRoute,
+  explanationRoute,
+  heldJourneysRoute,
 ] as const;

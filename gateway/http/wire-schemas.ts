@@ -205,3 +205,66 @@ export const EnrolmentHistoryBody = z
 export const EnrolmentListBody = z
   .strictObject({ enrolments: z.array(EnrolmentHistoryBody) })
   .openapi('ConcessionEnrolments');
+
+const traceStep = z.strictObject({
+  stage: z.string(),
+  ruleId: z.string(),
+  version: z.int(),
+  applied: z.boolean(),
+  saw: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  operation: z.unknown(),
+  fenIn: z.int(),
+  fenOut: z.int(),
+  zh: z.string().optional(),
+  en: z.string().optional(),
+});
+const recomputedFare = z.strictObject({ listFareFen: z.int(), fareFen: z.int() }).nullable();
+
+export const ExplanationBody = z
+  .strictObject({
+    journeyId: z.string(),
+    serviceDate: z.string(),
+    outcome: z.string(),
+    cause: z.string().nullable(),
+    listFareFen: fenOrNull,
+    fareFen: fenOrNull,
+    owedFen: fenOrNull.openapi({ description: 'the fare after all adjustments' }),
+    ruleSetId: z.string().nullable(),
+    ruleSetVersion: z.string().nullable(),
+    valuation: z.string().nullable(),
+    resolves: z.string().nullable().openapi({ description: 'the held journey that this one prices' }),
+    pricedAs: z.string().nullable().openapi({ description: 'of a held journey: the one that prices it' }),
+    steps: z.array(traceStep),
+    recomputed: recomputedFare.openapi({ description: 'from the steps alone; null where nothing is priced' }),
+    adjustments: z.array(
+      z.strictObject({
+        adjustmentId: z.string(),
+        causedBy: z.string(),
+        chargedFen: z.int(),
+        fareFen: z.int(),
+        differenceFen: z.int(),
+        steps: z.array(traceStep),
+        recomputed: recomputedFare,
+      }),
+    ),
+  })
+  .openapi('JourneyExplanation');
+
+export const HeldJourneysBody = z
+  .strictObject({
+    held: z.array(
+      z.strictObject({
+        journeyId: z.string(),
+        serviceDate: z.string(),
+        operatorId: z.string(),
+        lineId: z.string(),
+        mode: z.string(),
+        completeness: z.string(),
+        startedAt: iso,
+        reason: z.string(),
+        waits: z.boolean().openapi({ description: 'priced by itself once what is missing arrives' }),
+      }),
+    ),
+    next: z.string().nullable(),
+  })
+  .openapi('HeldJourneys');

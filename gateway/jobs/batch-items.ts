@@ -14,13 +14,14 @@ import {
 import { readPresentedTap } from '../clearing/presented-tap.ts';
 import type { WithheldJourney } from '../store/clearing-batches.ts';
 import {
-  openSealedTap,
+  openSealedTaps,
   readSealedTaps,
   streamChargedJourneys,
   streamFundedJourneys,
   tapName,
   type ChargedJourney,
   type DataKeyReader,
+  type OpenedTap,
   type SealedTap,
   type SettledRange,
   type TapKey,
@@ -123,10 +124,11 @@ async function* provenJourneys(
   const ageOf = ageReader(source.clearingDate);
   for await (const { journeys: piece, taps } of ahead(withTaps(source.database, ahead(journeys)))) {
     const keys = await dataKeysOf(source.dataKeyOf, taps);
+    const opened = openSealedTaps(taps, (serviceDate) => keys.get(serviceDate) ?? null);
     const proven: ProvenJourney[] = [];
     const withheld: WithheldJourney[] = [];
     for (const journey of piece) {
-      const read = ageOf(journey.serviceDate) > tapAgeMaxDays ? 'tap_too_old' : readTaps(journey, taps, keys);
+      const read = ageOf(journey.serviceDate) > tapAgeMaxDays ? 'tap_too_old' : readTaps(journey, opened);
       if (typeof read === 'string') withheld.push(withheldJourney(journey, read));
       else proven.push({ journey, taps: read });
     }
@@ -193,17 +195,15 @@ async function* ahead<Piece>(pieces: AsyncGenerator<Piece>): AsyncGenerator<Piec
 
 function readTaps(
   journey: ChargedJourney,
-  taps: ReadonlyMap<string, SealedTap>,
-  keys: ReadonlyMap<IsoDate, Uint8Array | null>,
+  opened: ReadonlyMap<string, OpenedTap>,
 ): ProvenJourney['taps'] | WithholdingCause {
   const read: { atc: number; tap: PresentedTap }[] = [];
   for (const name of journey.taps) {
-    const sealed = taps.get(tapName(name));
-    const key = sealed === undefined ? null : (keys.get(sealed.serviceDate) ?? null);
-    if (sealed === undefined || key === null) return 'evidence_unreadable';
-    const tap = readPresentedTap(openSealedTap(key, sealed));
+    const own = opened.get(tapName(name));
+    if (own === undefined) return 'evidence_unreadable';
+    const tap = readPresentedTap(own.record);
     if ('withheld' in tap) return tap.withheld;
-    read.push({ atc: sealed.atc, tap });
+    read.push({ atc: own.atc, tap });
   }
   return read.length === 0 ? 'evidence_missing' : read;
 }

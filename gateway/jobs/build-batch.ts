@@ -10,7 +10,12 @@ import type { WithheldJourney } from '../store/clearing-batches.ts';
 import { BatchFile, type FileDigest } from './batch-file.ts';
 import { withheldJourney, type BatchPiece } from './batch-items.ts';
 
-export type BuiltFile = FileDigest & BatchTotals & { readonly withheld: BatchTotals };
+export type BuiltFile = FileDigest &
+  BatchTotals & {
+    readonly withheld: BatchTotals;
+    /** without items these bytes are no file of the format */
+    readonly isNoFile: boolean;
+  };
 
 /**
  * Streams the items of a batch through its format into a file under its temporary name. Nothing of the batch is kept but its
@@ -59,6 +64,7 @@ export async function buildFile<Item extends Presentment | DeferredCharge | Clai
       records,
       totalFen,
       withheld: { records: withheldRecords, totalFen: withheldFen },
+      isNoFile: records === 0 && format.isNeverEmpty === true,
     };
   } catch (error) {
     file.abandon();

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { isIsoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { formatYuan } from '@tapgate/sdk/wire/money';
 import { loadCalendar } from '../calendar/load-calendar.ts';
+import { readTerms } from '../clearing/batch-terms.ts';
 import { BATCH_KINDS, type BatchKind } from '../clearing/clearing-batch.ts';
 import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
 import { borrowDatabase } from '../database/running-database.ts';
@@ -10,7 +11,7 @@ import { KeystoreProvider } from '../keys/keystore-provider.ts';
 import { openKeystore } from '../keys/open-keystore.ts';
 import { readSettings } from '../settings.ts';
 import { StartFault } from '../start-fault.ts';
-import { listClosedDates, readBatches } from '../store/clearing-batches.ts';
+import { findCutOver, listClosedDates, readBatches, type SignedBatch } from '../store/clearing-batches.ts';
 import { openDatabase, type Database } from '../store/connection.ts';
 import { DataKeys } from '../store/data-keys.ts';
 import { migrateDatabase } from '../store/migrate.ts';
@@ -23,8 +24,9 @@ import { closeWaiting, settleAll } from './settle-taps.ts';
 /** What a command prints: lines for people, or one JSON object; and how the process ends. */
 export type DeskAnswer = { readonly exit: 0 | 1; readonly lines: readonly string[]; readonly json: unknown };
 
+const HOUR_MS = 60 * 60 * 1000;
 /** Longer than any journey is let to last: an entry older than this at the cut-over will get no exit any more. */
-const WAITING_MAX_MS = 4 * 60 * 60 * 1000;
+const WAITING_MAX_MS = 4 * HOUR_MS;
 const STATUS_DATES = 14;
 
 type Desk = { readonly database: Database; readonly keys: KeystoreProvider };
@@ -143,15 +145,20 @@ export function runStatus(order: { readonly date: IsoDate | null }): Promise<Des
 }
 
 async function dateStatus(database: Database, clearingDate: IsoDate): Promise<DeskAnswer> {
-  const batches = await readBatches(database, { clearingDate });
-  if (batches.length === 0) return refused('clearing_date_open', 'this date is not closed');
-  const rows = batches.map((batch) => [
+  const [cut, batches] = [
+    await findCutOver(database, clearingDate),
+    await readBatches(database, { clearingDate }),
+  ];
+  if (cut === null || batches.length === 0) return refused('clearing_date_open', 'this date is not closed');
+  const due = batches.map((batch) => answersDue(batch, cut.cutAtMs));
+  const rows = batches.map((batch, index) => [
     batch.party,
     batch.kind,
     String(batch.sequence),
     batch.fileName ?? 'no file',
     `${batch.records} records`,
     formatYuan(batch.totalFen),
+    due[index] === null ? '' : `money due ${due[index]?.money ?? ''}`,
     ...(batch.withheld.records === 0
       ? []
       : [`${batch.withheld.records} withheld, ${formatYuan(batch.withheld.totalFen)}`]),
@@ -160,7 +167,7 @@ async function dateStatus(database: Database, clearingDate: IsoDate): Promise<De
     exit: 0,
     lines: aligned(rows),
     json: batches.map(
-      ({ party, kind, sequence, fileName, records, totalFen, withheld, fileSm3, fileSha256 }) => ({
+      ({ party, kind, sequence, fileName, records, totalFen, withheld, fileSm3, fileSha256 }, index) => ({
         party,
         kind,
         clearingDate,
@@ -171,9 +178,21 @@ async function dateStatus(database: Database, clearingDate: IsoDate): Promise<De
         withheld,
         sm3: hex(fileSm3),
         sha256: hex(fileSha256),
+        due: due[index],
       }),
     ),
   };
+}
+
+/** When each answer to a batch is due, by the terms that were kept with it; silence after that is a state of its own (clearing.md 3). */
+function answersDue(
+  { terms }: SignedBatch,
+  cutAtMs: number,
+): Readonly<Record<'receipt' | 'results' | 'money', string>> | null {
+  if (terms === null) return null;
+  const { receipt, results, money } = readTerms(terms).profile.deadlinesHours;
+  const after = (hours: number): string => new Date(cutAtMs + hours * HOUR_MS).toISOString();
+  return { receipt: after(receipt), results: after(results), money: after(money) };
 }
 
 function batchesAnswer(clearingDate: IsoDate, batches: readonly ClosedBatch[], outDir: string): DeskAnswer {

@@ -31,9 +31,10 @@ const STEPS: readonly ClosingStep[] = [
   'file_published',
   'manifest_written',
   'signature_written',
+  'control_written',
 ];
 // Each step once at a desk, twenty times in CI; KILLS=200 by hand.
-const KILLS = Number(process.env['KILLS'] ?? (process.env['REQUIRE_ALL'] === '1' ? 20 : 7));
+const KILLS = Number(process.env['KILLS'] ?? (process.env['REQUIRE_ALL'] === '1' ? 20 : 8));
 const SEED = Number(process.env['SEED'] ?? 20_261_121);
 
 const journey = (card: number, more: Partial<FixtureJourney>): FixtureJourney => ({
@@ -113,13 +114,13 @@ function run(work: 'close' | 'build', url: string, dir: string, death: Death | n
   return false;
 }
 
-/** Everything but signatures, which are made once and differ from run to run. */
+/** Everything but signatures, which are made once and differ from database to database, and control files, which name their hashes. */
 function filesOf(dir: string): Record<string, string> {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(
     files
       .map((entry) => path.join(entry.parentPath, entry.name))
-      .filter((file) => !file.endsWith('.sig'))
+      .filter((file) => !/\.(sig|chk)$/.test(file))
       .sort()
       .map((file) => [
         path.relative(dir, file),
@@ -161,6 +162,25 @@ async function assertSignaturesAreTheStoredOnes(url: string, dir: string): Promi
     }
   } finally {
     await database.close();
+  }
+}
+
+/** Every control file names the files of its delivery, each with its size and hash. */
+function assertControlFilesHold(dir: string): void {
+  const controls = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.chk'),
+  );
+  assert.equal(controls.length, 7);
+  for (const control of controls) {
+    const folder = path.join(dir, path.dirname(control));
+    const lines = readFileSync(path.join(dir, control), 'latin1').trimEnd().split('\n');
+    assert.equal(lines.length, 3, control);
+    for (const line of lines) {
+      const [name = '', bytes, , sha256] = line.split(' ');
+      const file = readFileSync(path.join(folder, name));
+      const expected = createHash('sha256').update(file).digest('hex').toUpperCase();
+      assert.deepEqual([bytes, sha256], [String(file.length), expected], line);
+    }
   }
 }
 
@@ -212,6 +232,7 @@ test(`killed ${KILLS} times in closing and building, the same state and the same
     assert.deepEqual(await booksOf(url), books);
     await assertSignaturesAreTheStoredOnes(url, dir);
     await assertSignaturesAreTheStoredOnes(url, again);
+    for (const folder of [dir, again]) assertControlFilesHold(folder);
   }
   if (KILLS >= STEPS.length) assert.deepEqual([...hit.keys()].sort(), [...STEPS].sort(), 'each step was hit');
   t.diagnostic([...hit].map(([step, times]) => `${step} ${times}`).join(', '));

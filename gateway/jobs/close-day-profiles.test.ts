@@ -203,10 +203,10 @@ test('a bank that wants no empty file gets a manifest that names none', () => {
     files,
     ['DC', 'TC'].flatMap((kind) => {
       const name = `TG_BANK3_${kind}_20261120_001.${kind === 'DC' ? 'txt' : 'dat'}`;
-      return [`${name}.manifest.json`, `${name}.sig`];
+      return [`${name}.chk`, `${name}.manifest.json`, `${name}.sig`];
     }),
   );
-  const manifest = JSON.parse(read(`BANK3/${files[0] ?? ''}`).toString('utf8')) as Record<string, unknown>;
+  const manifest = JSON.parse(read(`BANK3/${files[1] ?? ''}`).toString('utf8')) as Record<string, unknown>;
   assert.deepEqual([manifest['file'], manifest['records']], [null, 0]);
 });
 
@@ -247,5 +247,10 @@ test('without a banking day there is no collection, and the other banks have the
   });
   assert.ok(existsSync(path.join(folder, '2026-11-21/BANK2/TG_BANK2_DC_20261121_001.txt.enc')));
   await close(folder, {}, '2026-11-21');
-  assert.ok(existsSync(path.join(folder, '2026-11-21/BANK1/BANK1-20261121-1.xml')));
+  const empty = path.join(folder, '2026-11-21/BANK1/BANK1-20261121-1.xml');
+  assert.ok(existsSync(`${empty}.chk`));
+  assert.ok(
+    !existsSync(empty),
+    'a message without a debit does not exist: its manifest says that there is none',
+  );
 });

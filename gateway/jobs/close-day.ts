@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { nextBankingDay } from '../clearing/banking-day.ts';
+import { sequenceOf } from '../clearing/batch-sequence.ts';
 import { readTerms, type BatchTerms } from '../clearing/batch-terms.ts';
 import type { BatchIdentity, BatchKind, BatchTotals } from '../clearing/clearing-batch.ts';
 import type { ClearingProfile } from '../clearing/clearing-profile.ts';
@@ -27,13 +28,14 @@ export type ClosedBatch = BatchIdentity &
     readonly file: string | null;
     readonly manifest: string;
     readonly signature: string;
+    /** written last: what it names is complete */
+    readonly control: string;
   };
 
 export type ClosedDay = { readonly cutOver: CutOver; readonly batches: readonly ClosedBatch[] };
 
 /** Of each kind one batch a day; manifests of a party are chained in this order of kinds. */
 const KINDS_OF_BANK = ['deferred_charge', 'offline_purchase'] as const satisfies readonly BatchKind[];
-const SEQUENCE = 1;
 
 /**
  * Closes a clearing date: the cut-over, then for every bank and kind, and for every funder, a batch with file, manifest, signature and
@@ -41,7 +43,7 @@ const SEQUENCE = 1;
  * the bytes are the same, because a batch is a function of the journeys between two cut-overs and of its terms.
  *
  * @refuses clearing_date_closed_over, clearing_date_skipped
- * @throws StoreFault, KeyFault; ClearingFault after every other batch was made: one bad file does not stop the others
+ * @throws StoreFault, KeyFault; ClearingFault or RangeError after every other batch was made: one bad file does not stop the others
  */
 export async function closeDay(
   dependencies: ClosingDependencies,
@@ -53,7 +55,7 @@ export async function closeDay(
     if ('code' in cut) return cut;
     dependencies.reached?.('cut_over', null);
     const closing: Closing = { ...dependencies, cut, parties: await readClearingParties(database) };
-    return { cutOver: cut, batches: await closeEach(closing, batchesOfDay(closing)) };
+    return { cutOver: cut, batches: await closeEach(closing, await batchesOfDay(closing)) };
   });
 }
 
@@ -79,31 +81,35 @@ export async function buildDay(
   });
 }
 
-function batchesOfDay({ parties, cut: { clearingDate } }: Closing): BatchIdentity[] {
-  const ofBanks = parties.banks.flatMap(({ bankId: party }) =>
-    KINDS_OF_BANK.map((kind) => ({ party, kind, clearingDate, sequence: SEQUENCE })),
-  );
-  const ofFunders = parties.funders.map((party) => ({
-    party,
-    kind: 'subsidy_claim' as const,
-    clearingDate,
-    sequence: SEQUENCE,
-  }));
-  return [...ofBanks, ...ofFunders];
+/** A batch that is there keeps the number it has, whatever the party's rule says by now. */
+async function batchesOfDay({ database, profiles, parties, cut }: Closing): Promise<BatchIdentity[]> {
+  const { clearingDate } = cut;
+  const present = await readBatches(database, { clearingDate });
+  const identity = (party: string, kind: BatchKind): BatchIdentity => {
+    const made = present.find((batch) => batch.party === party && batch.kind === kind);
+    const sequence = made?.sequence ?? sequenceOf(profiles.of(party).sequence, clearingDate);
+    return { party, kind, clearingDate, sequence };
+  };
+  return [
+    ...parties.banks.flatMap(({ bankId }) => KINDS_OF_BANK.map((kind) => identity(bankId, kind))),
+    ...parties.funders.map((funder) => identity(funder, 'subsidy_claim')),
+  ];
 }
 
 async function closeEach(closing: Closing, batches: readonly BatchIdentity[]): Promise<ClosedBatch[]> {
   const closed: ClosedBatch[] = [];
-  let firstFault: ClearingFault | null = null;
+  const faults: Error[] = [];
   for (const { party, kind, clearingDate, sequence } of batches) {
     try {
       closed.push(await closeBatch(closing, { party, kind, clearingDate, sequence }));
     } catch (error) {
-      if (!(error instanceof ClearingFault)) throw error;
-      firstFault ??= error;
+      // Its data or its profile, as against the database or the keys, which every batch needs.
+      if (!(error instanceof ClearingFault || error instanceof RangeError)) throw error;
+      faults.push(error);
     }
   }
-  if (firstFault !== null) throw firstFault;
+  const [first] = faults;
+  if (first !== undefined) throw first;
   return closed;
 }
 
@@ -115,7 +121,7 @@ async function closeBatch(closing: Closing, batch: BatchIdentity): Promise<Close
   mkdirSync(folder, { recursive: true, mode: 0o750 });
   const place = { folder, name };
   const signed = present ?? (await signBatch(closing, batch, terms, place));
-  await publishBatch(closing, signed, terms, place);
+  await publishBatch(closing, signed, terms, place, present === undefined);
   const below = (file: string): string => path.join(batch.clearingDate, batch.party, file);
   return {
     ...batch,
@@ -125,6 +131,7 @@ async function closeBatch(closing: Closing, batch: BatchIdentity): Promise<Close
     file: signed.fileName === null ? null : below(sentNameOf(signed.fileName, terms.profile)),
     manifest: below(`${name}.manifest.json`),
     signature: below(`${name}.sig`),
+    control: below(`${name}.chk`),
   };
 }
 

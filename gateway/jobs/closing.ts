@@ -14,7 +14,8 @@ export type ClosingStep =
   | 'batch_recorded'
   | 'file_published'
   | 'manifest_written'
-  | 'signature_written';
+  | 'signature_written'
+  | 'control_written';
 
 export type ClosingDependencies = {
   readonly database: Database;

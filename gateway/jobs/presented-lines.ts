@@ -10,6 +10,7 @@ import type {
 } from '../clearing/clearing-batch.ts';
 import { cupTc526 } from '../clearing/formats/cup-tc-526.ts';
 import { deferredCharge } from '../clearing/formats/deferred-charge.ts';
+import { pain008 } from '../clearing/formats/pain-008.ts';
 import { subsidyClaim } from '../clearing/formats/subsidy-claim.ts';
 import type { ClearingProfiles } from '../clearing/load-clearing-profiles.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
@@ -81,7 +82,16 @@ export async function presentedLines(
     } else {
       const batch = { ...identity, kind: 'deferred_charge' } as const;
       const items = deferredCharges(source, bank.bankId, profile.tapAgeMaxDays);
-      lines.push(...(await linesOf(batch, deferredCharge(batch, bank), items, ({ taps }) => taps, utf8)));
+      // Neither of the two dates of a message stands in its items.
+      const format =
+        profile.deferredCharges === 'deferred-charge'
+          ? deferredCharge(batch, bank)
+          : pain008(batch, profile, {
+              cutAtMs: 0,
+              collectionDate: journey.serviceDate,
+              bankCnapsCode: bank.cnapsCode,
+            });
+      lines.push(...(await linesOf(batch, format, items, ({ taps }) => taps, utf8)));
     }
   }
   if (journey.funder !== null && (journey.claimedFen ?? 0) > 0) {

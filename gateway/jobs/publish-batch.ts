@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { BatchTerms } from '../clearing/batch-terms.ts';
 import type { ClearingProfile } from '../clearing/clearing-profile.ts';
+import { controlFileBytes, type ControlledFile } from '../clearing/control-file.ts';
 import type { SignedBatch } from '../store/clearing-batches.ts';
 import {
   digestFile,
@@ -16,9 +17,10 @@ import { makeBatchFile } from './make-batch-file.ts';
 import { CONTENT_KEY_BYTES, digestSealedFile, sealFile, sealingContext } from './sealed-file.ts';
 
 /**
- * Brings file, manifest and signature of a recorded batch under their real names. What is there with the right bytes stays; what is
+ * Brings file, manifest, signature and control file of a recorded batch under their real names. What is there with the right bytes stays; what is
  * missing or was damaged is made again and must be what was signed.
  *
+ * @param justBuilt the file that was signed stands under its temporary name since a moment ago: it is not read once more
  * @throws StoreFault, KeyFault; ClearingFault batch_not_reproducible, and then nothing of it is there
  */
 export async function publishBatch(
@@ -26,16 +28,37 @@ export async function publishBatch(
   signed: SignedBatch,
   terms: BatchTerms,
   place: BatchPlace,
+  justBuilt: boolean,
 ): Promise<void> {
   const { folder, name } = place;
   if (signed.fileName === null) discardFile(folder, name);
-  else if (signed.contentKeySealed === null) await publishClear(closing, signed, terms, place);
-  else await publishSealed(closing, signed, terms, place);
+  else if (signed.contentKeySealed === null) await publishClear(closing, signed, terms, place, justBuilt);
+  else await publishSealed(closing, signed, terms, place, justBuilt);
   closing.reached?.('file_published', signed);
   writeWhole(folder, `${name}.manifest.json`, signed.manifest);
   closing.reached?.('manifest_written', signed);
   writeWhole(folder, `${name}.sig`, signed.signature);
   closing.reached?.('signature_written', signed);
+  writeWhole(folder, `${name}.chk`, controlFileBytes(controlledFiles(signed, terms, place)));
+  closing.reached?.('control_written', signed);
+}
+
+/** Everything of the delivery but the control file itself. */
+function controlledFiles(
+  signed: SignedBatch,
+  terms: BatchTerms,
+  { folder, name }: BatchPlace,
+): ControlledFile[] {
+  const controlled = (file: string): ControlledFile => ({
+    name: file,
+    ...digestFile(path.join(folder, file)),
+  });
+  const rest = [controlled(`${name}.manifest.json`), controlled(`${name}.sig`)];
+  if (signed.fileName === null) return rest;
+  if (signed.contentKeySealed !== null)
+    return [controlled(sentNameOf(name, terms.profile)), controlled(`${name}.key`), ...rest];
+  const { fileBytes: bytes, fileSm3: sm3, fileSha256: sha256 } = signed;
+  return [{ name, bytes, sm3, sha256 }, ...rest];
 }
 
 /** The name under which a file is sent. */
@@ -48,9 +71,12 @@ async function publishClear(
   signed: SignedBatch,
   terms: BatchTerms,
   place: BatchPlace,
+  justBuilt: boolean,
 ): Promise<void> {
-  if (isFile(path.join(place.folder, place.name), signed)) return;
-  await bringBack(closing, signed, terms, place);
+  if (!justBuilt) {
+    if (isFile(path.join(place.folder, place.name), signed)) return;
+    await bringBack(closing, signed, terms, place);
+  }
   publishFile(place.folder, place.name);
 }
 
@@ -59,6 +85,7 @@ async function publishSealed(
   signed: SignedBatch,
   terms: BatchTerms,
   place: BatchPlace,
+  justBuilt: boolean,
 ): Promise<void> {
   const { contentKeySealed, envelope } = signed;
   if (contentKeySealed === null || envelope === null) throw new RangeError('a sealed batch has its key');
@@ -67,9 +94,9 @@ async function publishSealed(
   const content = { key: opened.subarray(0, CONTENT_KEY_BYTES), iv: opened.subarray(CONTENT_KEY_BYTES) };
   const sealedName = sentNameOf(name, terms.profile);
   const sealed = path.join(folder, sealedName);
-  const digest = existsSync(sealed) ? digestSealedFile(sealed, content) : null;
+  const digest = !justBuilt && existsSync(sealed) ? digestSealedFile(sealed, content) : null;
   if (digest === null || !isSigned(digest, signed)) {
-    await bringBack(closing, signed, terms, place);
+    if (!justBuilt) await bringBack(closing, signed, terms, place);
     sealFile(temporaryFile(folder, name), { folder, name: sealedName }, content);
     publishFile(folder, sealedName);
   }

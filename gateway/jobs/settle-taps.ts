@@ -3,6 +3,7 @@ import type { TapKind } from '@tapgate/sdk/wire/rails';
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
 import { zoneClock, type ZoneClock } from '../calendar/zone-clock.ts';
 import { holderOf } from '../concessions/holder-of-enrolments.ts';
+import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
 import type { RuleBook } from '../fares/rule-book.ts';
 import {
   settleCard,
@@ -30,6 +31,7 @@ import {
   type SettledAct,
   type UnsettledTap,
 } from '../store/settling.ts';
+import { bookAdjustments, chargedRides, readPast } from './card-past.ts';
 import { SettlingPace } from './settling-pace.ts';
 
 export type SettlingDependencies = {
@@ -124,16 +126,31 @@ async function settleCards(
     readSettledActs(transaction, openRanges(taps), queued),
     readEnrolments(transaction, keys, cards),
   ]);
-  const holders = groupByCard(enrolments);
+  const enrolled = groupByCard(enrolments);
+  const holders = new Map(
+    [...taps].map(([card, ofCard]) => [
+      card,
+      holderOf(enrolled.get(card) ?? [], zoneOf(ofCard, dependencies)),
+    ]),
+  );
+  const holderOfCard = (card: string): HolderFacts => holders.get(card) ?? UNKNOWN_HOLDER;
+  const moments = [...taps.values()].flat().map((tap) => ({ ...tap, atMs: tap.tappedAtMs }));
+  const past = await readPast(transaction, moments, holderOfCard, dependencies);
   const rules = settlingRules(dependencies);
   const settled: CardSettled[] = [];
   for (const [card, ofCard] of taps) {
     await pace.takeTurn();
-    const holder = holderOf(holders.get(card) ?? [], zoneOf(ofCard, dependencies));
+    const holder = holderOfCard(card);
+    const rides = past.get(card);
+    const charged = rides === undefined ? null : chargedRides(rides, holder, dependencies);
     const settledActs = new Map((acts.get(card) ?? []).map((act) => [act.atc, kindOf(act, dependencies)]));
-    settled.push(settleCard({ taps: ofCard, holder, settledActs, closeBeforeMs }, rules));
+    settled.push(settleCard({ taps: ofCard, holder, past: charged, settledActs, closeBeforeMs }, rules));
   }
   const journeys = settled.flatMap((card) => card.journeys);
+  const booked = bookAdjustments(
+    settled.flatMap((card) => card.adjustments),
+    [...past.values()].flat(),
+  );
   const settledTaps = settled.flatMap((card) => card.settledTaps);
   const waiting = new Set(settled.flatMap((card) => card.waitingTaps));
   const nowWaiting = [...taps.values()].flat().filter((tap) => waiting.has(tap) && tap.state === 'ready');
@@ -141,7 +158,8 @@ async function settleCards(
     transaction,
     {
       journeys,
-      postings: journeys.flatMap(postingsOf),
+      postings: [...journeys.flatMap(postingsOf), ...booked.postings],
+      adjustments: booked.rows,
       settledTaps,
       nowWaiting,
     },
@@ -180,7 +198,7 @@ function openRanges(taps: ReadonlyMap<string, readonly UnsettledTap[]>): AtcRang
   return ranges;
 }
 
-function settlingRules(dependencies: SettlingDependencies): SettlingRules {
+export function settlingRules(dependencies: SettlingDependencies): SettlingRules {
   const { ruleBook, calendar, reference } = dependencies;
   return {
     ruleBook,
@@ -204,7 +222,7 @@ function zoneOf(taps: readonly UnsettledTap[], { reference }: SettlingDependenci
   return zoneClock(operator.timeZone);
 }
 
-function postingsOf(journey: SettledJourney): Posting[] {
+export function postingsOf(journey: SettledJourney): Posting[] {
   if (journey.outcome === 'held' || journey.fareFen === null) return [];
   const funder = journey.concession?.funder ?? null;
   const claimedFen = journey.concession?.claimedFen ?? null;

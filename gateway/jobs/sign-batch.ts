@@ -43,7 +43,8 @@ export async function signBatch(
   );
   reached?.('file_built', batch);
   const previousManifestSm3 = await findPreviousManifestSm3(database, batch);
-  const fileName = built.records === 0 && profile.emptyFile === 'manifest_only' ? null : place.name;
+  const isLeftOut = built.isNoFile || (built.records === 0 && profile.emptyFile === 'manifest_only');
+  const fileName = isLeftOut ? null : place.name;
   const manifest = manifestBytes({
     ...batch,
     ...built,

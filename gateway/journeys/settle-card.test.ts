@@ -79,7 +79,7 @@ function settle(
   holder = UNKNOWN_HOLDER,
   closeBeforeMs: number | null = null,
 ): CardSettled {
-  return settleCard({ taps, holder, settledActs: new Map(), closeBeforeMs }, rules);
+  return settleCard({ taps, holder, past: null, settledActs: new Map(), closeBeforeMs }, rules);
 }
 
 const summary = (settled: CardSettled): string[] =>

@@ -8,6 +8,12 @@ import { journeyFacts, type JourneyFacts } from '../fares/journey-facts.ts';
 import { priceJourney, type FareResult } from '../fares/price-journey.ts';
 import { findRuleSet, type RuleBook } from '../fares/rule-book.ts';
 import type { TraceStep } from '../fares/trace.ts';
+import {
+  priceInOrder,
+  type ChargedRide,
+  type FareAdjustment,
+  type OrderedPricing,
+} from '../fares/price-in-order.ts';
 import { NO_HISTORY } from '../fares/window-facts.ts';
 import { UNRESTRICTED_POLICY, type JourneyPolicy } from './journey-policy.ts';
 import type { JourneyTap } from './journey-tap.ts';
@@ -63,12 +69,24 @@ export type SettledJourney = {
   readonly concession: SettledConcession | null;
   /** enough to recompute the fare; holds no personal datum */
   readonly trace: JourneyTrace;
+  /** the held journey that this row prices at last; null for a journey made of new taps */
+  readonly resolvesJourneyId: Uint8Array | null;
 };
 
 export type JourneyTrace = {
   /** how a loss was valued; absent for a fare */
-  readonly valuation?: 'list_fare' | 'minimum_list_fare_of_line';
+  readonly valuation?: Valuation;
+  /** of a held journey: what it will be once its fare is known */
+  readonly heldAs?: Standing;
   readonly steps: readonly TraceStep[];
+};
+
+export type Valuation = 'list_fare' | 'minimum_list_fare_of_line';
+
+/** Who owes a ride, whatever it costs. */
+export type Standing = {
+  readonly outcome: 'chargeable' | 'debt' | 'loss';
+  readonly cause: string | null;
 };
 
 export type TapName = { readonly terminalId: string; readonly tapSequence: number };
@@ -95,6 +113,8 @@ export type SettlingRules = {
 export type CardToSettle = {
   readonly taps: readonly TapToSettle[];
   readonly holder: HolderFacts;
+  /** the card's charged rides as far as the rules ask for them; null where they ask for none */
+  readonly past: readonly ChargedRide[] | null;
   /** acts of the card between those of `taps` that are accounted for already, by ATC */
   readonly settledActs: ReadonlyMap<number, TapKind>;
   /** day's close: what was tapped before it waits no longer */
@@ -105,10 +125,15 @@ export type CardSettled = {
   readonly journeys: readonly SettledJourney[];
   readonly settledTaps: readonly TapToSettle[];
   readonly waitingTaps: readonly TapToSettle[];
+  /** what these journeys change in fares that were charged before */
+  readonly adjustments: readonly CardAdjustment[];
 };
 
+/** `journeyRef` names the charged ride as `past` did; the cause is one of the journeys beside it. */
+export type CardAdjustment = Omit<FareAdjustment, 'causedBy'> & { readonly causedBy: SettledJourney };
+
 /** What the rider pays with at every gate of this gateway: a third-generation social security card. */
-const MEDIUM = 'ssc_gen3';
+export const MEDIUM = 'ssc_gen3';
 
 /**
  * Makes journeys of one card's unsettled taps and finds their fares. Losses stand alone and are valued at the list fare: an act
@@ -126,30 +151,41 @@ export function settleCard(card: CardToSettle, rules: SettlingRules): CardSettle
   });
   const made = [...pairing.complete, ...pairing.incomplete];
   const tapsOf = (taps: readonly JourneyTap[]): TapToSettle[] => taps.map((tap) => tapOf(byRef, tap));
+  const facts = made.map((journey) => factsOf(journey, rules));
+  const ordered = card.past === null ? null : pricedInOrder(card.past, facts, card.holder, rules);
+  const rides = made.map((journey, index) => {
+    const own = facts[index] ?? factsOf(journey, rules);
+    const fare = ordered?.fares.get(own.journeyRef) ?? price(own, card.holder, rules);
+    return settledJourney(journey, tapsOf(journey.taps), fare);
+  });
+  const rideOf = new Map(facts.map(({ journeyRef }, index) => [journeyRef, rides[index]]));
   return {
-    journeys: [
-      ...losses.map((tap) => settleLoss(tap, rules)),
-      ...made.map((journey) => settleJourney(journey, tapsOf(journey.taps), card.holder, rules)),
-    ],
+    journeys: [...losses.map((tap) => settleLoss(tap, rules)), ...rides],
     settledTaps: [...losses, ...made.flatMap((journey) => tapsOf(journey.taps))],
     waitingTaps: tapsOf(pairing.waiting),
+    adjustments: (ordered?.adjustments ?? []).map((adjustment) => {
+      const causedBy = rideOf.get(adjustment.causedBy);
+      if (causedBy === undefined) throw new RangeError('an adjustment is caused by a ride that was priced');
+      return { ...adjustment, causedBy };
+    }),
   };
 }
 
-function settleJourney(
-  journey: Journey,
-  taps: readonly TapToSettle[],
+function pricedInOrder(
+  charged: readonly ChargedRide[],
+  journeys: readonly JourneyFacts[],
   holder: HolderFacts,
-  rules: SettlingRules,
-): SettledJourney {
-  const facts = factsOf(journey, rules);
-  const fare = price(facts, holder, rules);
+  { ruleBook, calendar }: SettlingRules,
+): OrderedPricing {
+  const fresh = journeys.map((journey) => ({ journey, holder }));
+  return priceInOrder({ charged, fresh, ruleBook, calendar });
+}
+
+function settledJourney(journey: Journey, taps: readonly TapToSettle[], fare: FareResult): SettledJourney {
   const debtor = taps.find((tap) => tap.outcome === 'debt');
-  return {
-    ...journeyRow(journey, taps),
-    ...fareColumns(fare, debtor === undefined ? 'chargeable' : 'debt', debtor?.cause ?? null),
-    trace: { steps: fare.trace },
-  };
+  const standing: Standing =
+    debtor === undefined ? { outcome: 'chargeable', cause: null } : { outcome: 'debt', cause: debtor.cause };
+  return { ...journeyRow(journey, taps), ...fareColumns(fare, standing), resolvesJourneyId: null };
 }
 
 /**
@@ -171,30 +207,69 @@ function settleLoss(tap: TapToSettle, rules: SettlingRules): SettledJourney {
     const fare = price(factsOf(journey, rules), UNKNOWN_HOLDER, rules);
     return {
       ...journeyRow(journey, [tap]),
-      ...fareColumns(fare, 'loss', tap.cause),
-      trace: { valuation: 'list_fare', steps: fare.trace },
+      ...fareColumns(fare, { outcome: 'loss', cause: tap.cause }, 'list_fare'),
+      resolvesJourneyId: null,
     };
   }
   const journey = row(tap.tapKind === 'entry' ? 'missing_tap_out' : 'missing_tap_in');
-  const shortest = {
-    ...factsOf(journey, rules),
-    state: 'complete' as const,
-    ...bothEnds(tap),
-    distanceMetres: 0,
-  };
-  const fare = price(shortest, UNKNOWN_HOLDER, rules);
+  const facts = factsOf(journey, rules);
+  const fare = price(shortestRide({ ...facts, ...bothEnds(tap.tappedAtMs) }), UNKNOWN_HOLDER, rules);
   return {
     ...journeyRow(journey, [tap]),
-    ...fareColumns(fare, 'loss', tap.cause),
-    trace: { valuation: 'minimum_list_fare_of_line', steps: fare.trace },
+    ...fareColumns(fare, { outcome: 'loss', cause: tap.cause }, 'minimum_list_fare_of_line'),
+    resolvesJourneyId: null,
   };
 }
 
+function shortestRide(facts: JourneyFacts): JourneyFacts {
+  return { ...facts, state: 'complete', entryStationId: null, exitStationId: null, distanceMetres: 0 };
+}
+
 /** The stations are left out: leaving where one entered has rules of its own. */
-function bothEnds(
-  tap: TapToSettle,
-): Pick<JourneyFacts, 'entryAtMs' | 'exitAtMs' | 'entryStationId' | 'exitStationId'> {
-  return { entryAtMs: tap.tappedAtMs, exitAtMs: tap.tappedAtMs, entryStationId: null, exitStationId: null };
+const bothEnds = (atMs: number): Pick<JourneyFacts, 'entryAtMs' | 'exitAtMs'> => ({
+  entryAtMs: atMs,
+  exitAtMs: atMs,
+});
+
+/** A held journey as the store has it, with the facts that its fare rests on. */
+export type HeldJourney = {
+  readonly row: JourneyColumns;
+  readonly facts: JourneyFacts;
+  readonly standing: Standing;
+  readonly valuation: Valuation | null;
+  readonly holder: HolderFacts;
+  readonly past: readonly ChargedRide[] | null;
+};
+
+/**
+ * Prices a held journey again, now that the year or the rule set may have arrived, in the order of the card's rides. The held row stays as
+ * it was written; the row that prices it names it, and its id follows from the held one's, so pricing twice makes the same row.
+ *
+ * @returns null while it still has no fare
+ */
+export function priceHeld(
+  held: HeldJourney,
+  rules: SettlingRules,
+): { readonly journey: SettledJourney; readonly adjustments: readonly CardAdjustment[] } | null {
+  const { row, facts, standing, valuation, holder } = held;
+  const loss = standing.outcome === 'loss';
+  const valued =
+    valuation === 'minimum_list_fare_of_line'
+      ? shortestRide({ ...facts, ...bothEnds(row.startedAtMs) })
+      : facts;
+  const ordered = loss || held.past === null ? null : pricedInOrder(held.past, [facts], holder, rules);
+  const fare = ordered?.fares.get(facts.journeyRef) ?? price(valued, loss ? UNKNOWN_HOLDER : holder, rules);
+  if (fare.outcome !== 'priced') return null;
+  const journey: SettledJourney = {
+    ...row,
+    ...fareColumns(fare, standing, valuation ?? undefined),
+    journeyId: sm3(new TextEncoder().encode('priced at last\0'), row.journeyId).slice(0, JOURNEY_ID_BYTES),
+    resolvesJourneyId: row.journeyId,
+  };
+  return {
+    journey,
+    adjustments: (ordered?.adjustments ?? []).map((a) => ({ ...a, causedBy: journey })),
+  };
 }
 
 function price(journey: JourneyFacts, holder: HolderFacts, rules: SettlingRules): FareResult {
@@ -204,22 +279,21 @@ function price(journey: JourneyFacts, holder: HolderFacts, rules: SettlingRules)
 
 type FareColumns = Pick<
   SettledJourney,
-  'outcome' | 'cause' | 'listFareFen' | 'fareFen' | 'ruleSetId' | 'ruleSetVersion' | 'concession'
+  'outcome' | 'cause' | 'listFareFen' | 'fareFen' | 'ruleSetId' | 'ruleSetVersion' | 'concession' | 'trace'
 >;
 
 /** A fare that is not known is held with its reason, whoever would have owed it; it is never a free ride. */
-function fareColumns(
-  fare: FareResult,
-  outcome: 'chargeable' | 'debt' | 'loss',
-  cause: string | null,
-): FareColumns {
+function fareColumns(fare: FareResult, standing: Standing, valuation?: Valuation): FareColumns {
   const ruleSetVersion = fare.ruleSetVersion === null ? null : String(fare.ruleSetVersion);
   const { ruleSetId } = fare;
+  const trace: JourneyTrace = { ...(valuation === undefined ? {} : { valuation }), steps: fare.trace };
   if (fare.outcome !== 'priced') {
     const unpriced = { listFareFen: null, fareFen: null, concession: null };
-    return { outcome: 'held', cause: fare.reason, ...unpriced, ruleSetId, ruleSetVersion };
+    const held = { ...trace, heldAs: standing };
+    return { outcome: 'held', cause: fare.reason, ...unpriced, ruleSetId, ruleSetVersion, trace: held };
   }
   const { concession, listFareFen, fareFen } = fare;
+  const { outcome, cause } = standing;
   return {
     outcome,
     cause,
@@ -227,6 +301,7 @@ function fareColumns(
     fareFen: outcome === 'loss' ? listFareFen : fareFen,
     ruleSetId,
     ruleSetVersion,
+    trace,
     concession:
       concession === null
         ? null
@@ -240,7 +315,7 @@ function fareColumns(
   };
 }
 
-type JourneyColumns = Omit<SettledJourney, keyof FareColumns | 'trace'>;
+type JourneyColumns = Omit<SettledJourney, keyof FareColumns | 'resolvesJourneyId'>;
 
 function journeyRow(journey: Journey, taps: readonly TapToSettle[]): JourneyColumns {
   const lead = leadingTap(journey);
@@ -309,12 +384,19 @@ function journeyTap(tap: TapToSettle, rules: SettlingRules): JourneyTap {
 function factsOf(journey: Journey, rules: SettlingRules): JourneyFacts {
   const lead = leadingTap(journey);
   const jurisdiction = rules.findOperator(lead.operatorId)?.jurisdiction ?? '';
-  return journeyFacts(journey, { jurisdiction, distanceMetres: distanceOf(journey, rules), medium: MEDIUM });
+  const [from, to] = [journey.entry?.stationId ?? null, journey.exit?.stationId ?? null];
+  return journeyFacts(journey, {
+    ...{ jurisdiction, medium: MEDIUM },
+    distanceMetres: distanceBetween(from, to, rules),
+  });
 }
 
 /** Along one line; between lines the network's path table would be needed, and without it the distance is not known. */
-function distanceOf(journey: Journey, rules: SettlingRules): number | null {
-  const [from, to] = [journey.entry?.stationId ?? null, journey.exit?.stationId ?? null];
+export function distanceBetween(
+  from: string | null,
+  to: string | null,
+  rules: Pick<SettlingRules, 'findStation'>,
+): number | null {
   if (from === null || to === null) return null;
   const [start, end] = [rules.findStation(from), rules.findStation(to)];
   if (start === null || end === null || start.lineId !== end.lineId) return null;

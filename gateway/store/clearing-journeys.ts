@@ -3,7 +3,7 @@ import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
 import type { Rail } from '@tapgate/sdk/wire/rails';
 import type { Database } from './connection.ts';
-import { openRecord } from './sealed-record.ts';
+import { openRecords } from './sealed-record.ts';
 import { faultsTranslated } from './store-fault.ts';
 
 /** A half-open range of settled journeys, (after, upTo]: what one clearing date holds. */
@@ -199,6 +199,9 @@ export type SealedTap = {
   readonly recordIv: Uint8Array;
   readonly recordSealed: Uint8Array;
 };
+/** A tap's record in clear, as it was accepted. */
+export type OpenedTap = { readonly atc: number; readonly record: Uint8Array };
+
 /** The SM4 key of a service date; null when it was destroyed. */
 export type DataKeyReader = (serviceDate: IsoDate) => Promise<Uint8Array | null>;
 
@@ -247,9 +250,32 @@ export async function readSealedTaps(
   );
 }
 
-/** @throws RangeError when the record opens to other bytes than its SM3 says */
-export function openSealedTap(dataKey: Uint8Array, tap: SealedTap): Uint8Array {
-  return openRecord(dataKey, { iv: tap.recordIv, sealed: tap.recordSealed }, tap.recordSm3);
+/**
+ * Opens the records of a piece, those of a service date together.
+ *
+ * @param keyOf null where the key of a service date was destroyed
+ * @returns by name as readSealedTaps; a record that has no key any more is not among them
+ * @throws RangeError when a record opens to other bytes than its SM3 says
+ */
+export function openSealedTaps(
+  taps: ReadonlyMap<string, SealedTap>,
+  keyOf: (serviceDate: IsoDate) => Uint8Array | null,
+): Map<string, OpenedTap> {
+  const opened = new Map<string, OpenedTap>();
+  for (const serviceDate of new Set([...taps.values()].map((tap) => tap.serviceDate))) {
+    const key = keyOf(serviceDate);
+    if (key === null) continue;
+    const entries = [...taps].filter(([, tap]) => tap.serviceDate === serviceDate);
+    const records = openRecords(
+      key,
+      entries.map(([, tap]) => ({ iv: tap.recordIv, sealed: tap.recordSealed, sm3: tap.recordSm3 })),
+    );
+    entries.forEach(([name, { atc }], index) => {
+      const record = records[index];
+      if (record !== undefined) opened.set(name, { atc, record });
+    });
+  }
+  return opened;
 }
 
 export function tapName(key: TapKey): string {

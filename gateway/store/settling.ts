@@ -8,6 +8,7 @@ import type { Database, Transaction } from './connection.ts';
 import { insertArrays, type TypedInsertShape } from './array-insert.ts';
 import { hexByteaArray, numberArray, textArray } from './array-literal.ts';
 import { insertRows } from './multi-row-insert.ts';
+import { insertAdjustments, type StoredAdjustment } from './card-rides.ts';
 import { byteas } from './array-parameters.ts';
 import { bytesOfToken, tokenOfBytes } from './pan-token-bytes.ts';
 import { settleAlone, shareSettling } from './settling-lock.ts';
@@ -227,6 +228,7 @@ const JOURNEY: TypedInsertShape<SettledJourney> = {
     'shortfall_fen',
     'claimed_fen',
     'trace',
+    'resolves_journey_id',
   ],
   types: [
     'date',
@@ -257,6 +259,7 @@ const JOURNEY: TypedInsertShape<SettledJourney> = {
     'bigint',
     'bigint',
     'json',
+    'bytea',
   ],
   valuesOf: (journey) => [
     journey.serviceDate,
@@ -287,6 +290,7 @@ const JOURNEY: TypedInsertShape<SettledJourney> = {
     journey.concession?.shortfallFen ?? null,
     journey.concession?.claimedFen ?? null,
     journey.trace,
+    journey.resolvesJourneyId,
   ],
 };
 
@@ -333,6 +337,7 @@ export async function writeSettled(
     readonly postings: readonly Posting[];
     readonly settledTaps: readonly QueueKey[];
     readonly nowWaiting: readonly QueueKey[];
+    readonly adjustments: readonly StoredAdjustment[];
   },
   { isCitus }: Pick<Database, 'isCitus'>,
 ): Promise<void> {
@@ -346,6 +351,7 @@ export async function writeSettled(
           insertArrays(transaction, JOURNEY, settled.journeys),
           insertArrays(transaction, POSTING, settled.postings),
         ]),
+    ...insertAdjustments(transaction, settled.adjustments),
     changeQueue(transaction, REMOVE_FROM_QUEUE, settled.settledTaps),
     changeQueue(transaction, MARK_WAITING, settled.nowWaiting),
   ]);

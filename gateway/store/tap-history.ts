@@ -1,5 +1,5 @@
 import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
-import { and, asc, eq, or } from 'drizzle-orm';
+import { and, asc, desc, eq, or } from 'drizzle-orm';
 import type { Database } from './connection.ts';
 import { journey, posting } from './schema/money.ts';
 import { tap, tapIdentity, unsettledTap } from './schema/taps.ts';
@@ -69,6 +69,8 @@ export async function findTapHistory(
           and(eq(journey.exitTerminalId, terminalId), eq(journey.exitTapSequence, tapSequence)),
         ),
       )
+      // A held journey and the one that prices it have the same taps: the newest is what holds.
+      .orderBy(desc(journey.settledNo))
       .limit(1);
     const postings =
       made === undefined

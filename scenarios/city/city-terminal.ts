@@ -76,7 +76,7 @@ export function openCityTerminal(parts: CityTerminalParts): CityTerminal {
       caKeys: parts.caKeys,
       hotlist: () => now.hotlist,
       policy: POLICY,
-      journal: { hasRoom: () => journal.hasRoom(), append },
+      journal: { hasRoom: () => journal.hasRoom(), recentTaps: () => journal.recentTaps(), append },
       clock: () => now.nowMs,
       random: parts.random,
     });
@@ -97,10 +97,10 @@ export function openCityTerminal(parts: CityTerminalParts): CityTerminal {
       clock: () => now.nowMs,
       headers: () => ({ 'Demo-Time': new Date(now.nowMs).toISOString() }),
     }),
-    validator: validatorWith((makeRecord) => journal.append(makeRecord)),
+    validator: validatorWith((makeRecord, recentTap) => journal.append(makeRecord, recentTap)),
     tamperedValidator: (tampering) =>
-      validatorWith((makeRecord) =>
-        journal.append((sequence) => authenticate(tampering(readOwnRecord(makeRecord(sequence))))),
+      validatorWith((makeRecord, recentTap) =>
+        journal.append((sequence) => authenticate(tampering(readOwnRecord(makeRecord(sequence)))), recentTap),
       ),
     authenticate,
   };

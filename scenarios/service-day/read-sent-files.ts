@@ -40,7 +40,9 @@ export function readSentFiles(folder: string): SentFile[] {
       signed: files.includes(`${dataFile}.sig`),
     });
   }
-  const known = new Set(sent.flatMap(({ file }) => [file, `${file}.manifest.json`, `${file}.sig`]));
+  const known = new Set(
+    sent.flatMap(({ file }) => [file, `${file}.manifest.json`, `${file}.sig`, `${file}.chk`]),
+  );
   const strangers = files.filter((file) => !known.has(file));
   if (strangers.length > 0) throw new Error(`files that nobody should be sent: ${strangers.join(', ')}`);
   return sent.sort((a, b) => (a.file < b.file ? -1 : 1));

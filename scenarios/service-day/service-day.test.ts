@@ -31,14 +31,14 @@ async function runDay(seed: string, name: string): Promise<{ result: ServiceDayR
   }
 }
 
-/** Every file below a folder with its bytes, signatures apart. */
+/** Every file below a folder with its bytes, signatures apart, and control files, which name their hashes. */
 function bytesBelow(root: string, below = ''): Map<string, string> {
   const found = new Map<string, string>();
   for (const name of readdirSync(path.join(root, below)).sort()) {
     const relative = path.join(below, name);
     if (statSync(path.join(root, relative)).isDirectory())
       for (const entry of bytesBelow(root, relative)) found.set(...entry);
-    else if (!name.endsWith('.sig'))
+    else if (!/\.(sig|chk)$/.test(name))
       found.set(relative, readFileSync(path.join(root, relative)).toString('hex'));
   }
   return found;

@@ -264,7 +264,8 @@ function byteText(byte: number): string {
   return byte.toString(16).toUpperCase().padStart(2, '0');
 }
 
-function tagText(bytes: Uint8Array, from: number, to: number): string {
+/** The tag that stands in bytes[from, to), as it is printed; the same text for the same tag, so that comparing is cheap. */
+export function tagText(bytes: Uint8Array, from: number, to: number): string {
   const first = bytes[from] ?? 0;
   if (to - from === 1) return ONE_BYTE_TAGS[first] ?? '';
   if (to - from === 2) {

@@ -1,4 +1,4 @@
-import { hex } from './hex.ts';
+import { tagText } from './ber-tlv.ts';
 import { findTag, type TagFormat } from './tags.ts';
 
 /** One entry of a data object list: which object the card asks for, and in how many bytes. */
@@ -39,7 +39,7 @@ export function parseDol(dol: Uint8Array): DolResult {
     at++;
     const length = dol[at];
     if (length === undefined) return refused('length_missing', at, 'a length byte');
-    entries.push({ tag: hex(dol.subarray(start, at)), length });
+    entries.push({ tag: tagText(dol, start, at), length });
     totalLength += length;
     at++;
   }

@@ -9,6 +9,7 @@ import {
   sm4CbcEncrypt,
   sm4CbcMac,
   sm4Ctr,
+  sm4CtrEach,
   sm4EcbDecrypt,
   sm4EcbEncrypt,
 } from './sm4.ts';
@@ -47,6 +48,26 @@ test('counter mode equals OpenSSL for any length, and carries over all sixteen b
       assert.equal(hex(sm4Ctr(key, iv, expected)), hex(data));
     }
   }
+});
+
+test('many texts at once come out as each alone, carries and empty texts included', () => {
+  const texts = [
+    '00'.repeat(16),
+    'FF'.repeat(16),
+    `${'00'.repeat(12)}FFFFFFFE`,
+    `${'FF'.repeat(15)}FE`,
+  ].flatMap((ivHex) =>
+    [0, 1, 16, 33, 300].map((length) => ({
+      iv: bytesFromHex(ivHex),
+      data: Uint8Array.from({ length }, (_, index) => (index * 7) & 0xff),
+    })),
+  );
+  const together = sm4CtrEach(key, texts);
+  assert.deepEqual(
+    together.map((text) => hex(text)),
+    texts.map(({ iv, data }) => hex(createCipheriv('sm4-ctr', key, iv).update(data))),
+  );
+  assert.deepEqual(sm4CtrEach(key, []), []);
 });
 
 test('padding with 80 always adds, a whole block where the data is whole blocks', () => {

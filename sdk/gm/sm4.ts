@@ -40,6 +40,55 @@ export function sm4Ctr(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8
 }
 
 /**
+ * SM4 in counter mode for many short texts under one key, each with its own vector; the results in their order. One pass over all
+ * counter blocks: setting up a cipher costs OpenSSL more than the twenty blocks of a short text (provider.ts).
+ *
+ * @throws RangeError as sm4Ctr
+ */
+export function sm4CtrEach(
+  key: Uint8Array,
+  texts: readonly { readonly iv: Uint8Array; readonly data: Uint8Array }[],
+): Uint8Array[] {
+  requireBlock('key', key);
+  const blocks = texts.reduce((sum, { data }) => sum + blocksOf(data), 0);
+  const counters = Buffer.allocUnsafe(blocks * SM4_BLOCK_BYTES);
+  let at = 0;
+  for (const { iv, data } of texts) {
+    requireBlock('initial vector', iv);
+    at = writeCounters(counters, at, iv, blocksOf(data));
+  }
+  const stream = blocks === 0 ? counters : gm.sm4Long.ecb('encrypt', key, counters);
+  let from = 0;
+  return texts.map(({ data }) => {
+    const text = stream.subarray(from, from + data.length);
+    for (let index = 0; index < text.length; index += 1)
+      text[index] = (text[index] ?? 0) ^ (data[index] ?? 0);
+    from += blocksOf(data) * SM4_BLOCK_BYTES;
+    return text;
+  });
+}
+
+function blocksOf(data: Uint8Array): number {
+  return Math.ceil(data.length / SM4_BLOCK_BYTES);
+}
+
+/** Writes so many counter blocks, counted up as one 128-bit number, and returns where they end. */
+function writeCounters(counters: Buffer, at: number, iv: Uint8Array, blocks: number): number {
+  let next = at;
+  for (let block = 0; block < blocks; block += 1) {
+    if (block === 0) counters.set(iv, next);
+    else {
+      counters.copyWithin(next, next - SM4_BLOCK_BYTES, next);
+      let byte = next + SM4_BLOCK_BYTES - 1;
+      // The carry goes on while a byte has turned to zero; nearly always it is the last one alone.
+      while (byte >= next && (counters[byte] = ((counters[byte] ?? 0) + 1) & 0xff) === 0) byte -= 1;
+    }
+    next += SM4_BLOCK_BYTES;
+  }
+  return next;
+}
+
+/**
  * CBC-MAC with SM4: the last block of the CBC encryption under a zero initial vector, 16 bytes. The data is padded already
  * (pad80); a cryptogram takes the leftmost 8 (pboc-contactless.md 5.4).
  *

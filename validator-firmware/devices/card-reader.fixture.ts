@@ -23,7 +23,8 @@ export type ReaderBench = {
   readonly restore: () => Promise<void>;
 };
 
-const EVENT_WAIT_MS = 20_000;
+/** Long: a busy machine may take its time to start a reader's process. */
+const EVENT_WAIT_MS = 60_000;
 const { issuer, caKeys } = makeTestIssuer({ seed: 'reader test', bin: '623058' });
 let drawn = 0;
 

@@ -1,6 +1,7 @@
 export type JournalFaultCode =
   | 'journal_not_opened'
   | 'journal_key_wrong'
+  | 'journal_format_unknown'
   | 'journal_not_read'
   | 'journal_write_failed'
   | 'journal_full'

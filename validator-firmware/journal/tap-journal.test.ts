@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ClassicLevel } from 'classic-level';
+import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { tapSequence } from '@tapgate/sdk/wire/identifiers';
 import { ENTRY_DAMAGED, TapJournal } from './tap-journal.ts';
 
 const STORAGE_KEY = Buffer.alloc(32, 0x4b);
 const MARK = 'a record that must not be readable at rest';
 const recordOf = (sequence: number) => Buffer.from(`${MARK} ${sequence}`, 'utf8');
+
+const hotlistKeyOf = (atc: number) => atc.toString(16).toUpperCase().padStart(32, '0') as HotlistKey;
 
 describe('tap journal', () => {
   let directory = '';
@@ -27,6 +30,18 @@ describe('tap journal', () => {
   async function open(unacknowledgedMax = 100, storageKey: Uint8Array = STORAGE_KEY): Promise<TapJournal> {
     journal = await TapJournal.open({ directory, storageKey, unacknowledgedMax });
     return journal;
+  }
+
+  /** The store behind the journal's back, as another firmware or a broken flash would leave it. */
+  async function rawly(
+    change: (store: ClassicLevel<Uint8Array, Uint8Array>) => Promise<void>,
+  ): Promise<void> {
+    const store = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+    });
+    await change(store);
+    await store.close();
   }
 
   async function reopen(): Promise<TapJournal> {
@@ -198,6 +213,54 @@ describe('tap journal', () => {
       [1],
     );
     assert.equal((await again.append(recordOf)).tapSequence, 10);
+  });
+
+  test('an upgrade with a full journal loses nothing: what an earlier firmware wrote is read, and stays full', async () => {
+    const full = await open(50);
+    for (let count = 0; count < 50; count++) await full.append(recordOf);
+    await full.close();
+    await rawly(async (store) => {
+      // Format 1 had no mark, and no memory of recent taps; its entries were these.
+      await store.del(Buffer.from('ff', 'hex'));
+    });
+    const upgraded = await open(50);
+    assert.equal(upgraded.hasRoom(), false);
+    assert.deepEqual(
+      (await upgraded.oldestUnacknowledged(100)).map((entry) => Buffer.from(entry.record)),
+      Array.from({ length: 50 }, (_, index) => recordOf(index + 1)),
+    );
+    await upgraded.acknowledge([tapSequence(1)]);
+    assert.equal((await upgraded.append(recordOf)).tapSequence, 51);
+    await upgraded.close();
+    await rawly(async (store) => {
+      assert.equal((await store.get(Buffer.from('ff', 'hex')))?.[0], 2);
+    });
+  });
+
+  test('a store of a later firmware is named and left as it is', async () => {
+    const one = await open();
+    await one.append(recordOf);
+    await one.close();
+    const mark = Buffer.from('ff', 'hex');
+    await rawly((store) => store.put(mark, Uint8Array.of(3)));
+    await assert.rejects(open(), { code: 'journal_format_unknown' });
+    await rawly((store) => store.put(mark, Uint8Array.of(2)));
+    assert.equal((await open()).unacknowledgedCount(), 1);
+  });
+
+  test('the taps that the gate looks back on come back after a restart, oldest first, each place once', async () => {
+    const one = await open(1_000);
+    const tapOf = (atc: number) => ({
+      cardKey: hotlistKeyOf(atc),
+      atc,
+      tappedAtMs: 1_700_000_000_000 + atc,
+      opened: atc % 2 === 0,
+    });
+    for (let atc = 1; atc <= 300; atc++) await one.append(recordOf, tapOf(atc));
+    assert.deepEqual(
+      (await reopen()).recentTaps(),
+      Array.from({ length: 256 }, (_, index) => tapOf(index + 45)),
+    );
   });
 
   test('after close every call is refused', async () => {

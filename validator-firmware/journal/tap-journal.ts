@@ -1,8 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { ClassicLevel } from 'classic-level';
 import { type TapSequence, tapSequence } from '@tapgate/sdk/wire/identifiers';
+import type { RecentTap } from '../gate/recent-taps.ts';
 import { JournalFault } from './journal-fault.ts';
-import { journalKey, NEXT_SEQUENCE_KEY, sequenceOfKey, spaceBounds } from './journal-key.ts';
+import {
+  FORMAT_KEY,
+  JOURNAL_FORMAT,
+  journalKey,
+  NEXT_SEQUENCE_KEY,
+  RECENT_BOUNDS,
+  recentTapKey,
+  sequenceOfKey,
+  spaceBounds,
+} from './journal-key.ts';
+import { packRecentTap, unpackRecentTap } from './recent-tap-entry.ts';
 import { packRefused, unpackRefused } from './refused-entry.ts';
 import { deriveSealingKeys, openEntry, sealEntry, type SealingKeys } from './sealed-entry.ts';
 
@@ -17,9 +28,12 @@ export type JournalSettings = {
   readonly unacknowledgedMax: number;
   /** where counting begins on a new store; a replaced device goes on after its predecessor's last sequence */
   readonly firstTapSequence?: TapSequence;
+  /** makes the store, not yet open; a test gives one that loses power */
+  readonly storeAt?: (directory: string) => JournalStore;
 };
 
-type Store = ClassicLevel<Uint8Array, Uint8Array>;
+export type JournalStore = ClassicLevel<Uint8Array, Uint8Array>;
+type Store = JournalStore;
 type Write = { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array };
 
 /** The code under which an entry is kept that can no longer be opened: its flash page was changed. */
@@ -39,37 +53,37 @@ export class TapJournal {
   #nextSequence: number;
   #unacknowledged: number;
   #refused: number;
+  readonly #recentTaps: readonly RecentTap[];
   #tail: Promise<unknown> = Promise.resolve();
   #broken: JournalFault | null = null;
 
-  private constructor(
-    store: Store,
-    keys: SealingKeys,
-    found: { nextSequence: number; unacknowledged: number; refused: number },
-    unacknowledgedMax: number,
-  ) {
+  private constructor(store: Store, keys: SealingKeys, found: Survey, unacknowledgedMax: number) {
     this.#store = store;
     this.#keys = keys;
     this.#nextSequence = found.nextSequence;
     this.#unacknowledged = found.unacknowledged;
     this.#refused = found.refused;
+    this.#recentTaps = found.recentTaps;
     this.#unacknowledgedMax = unacknowledgedMax;
   }
 
   /**
    * @throws JournalFault `journal_not_opened` when the directory is held by another process or unreadable,
-   *   `journal_key_wrong` when it was sealed under another storage key
+   *   `journal_format_unknown` when a later firmware has written it, `journal_key_wrong` when it was sealed under another
+   *   storage key. Nothing is changed by an opening that fails
    */
   static async open(settings: JournalSettings): Promise<TapJournal> {
     const keys = deriveSealingKeys(settings.storageKey);
-    const store: Store = new ClassicLevel(settings.directory, { keyEncoding: 'view', valueEncoding: 'view' });
+    const store = (settings.storeAt ?? levelStoreAt)(settings.directory);
     try {
       await store.open();
     } catch (cause) {
       throw new JournalFault('journal_not_opened', { cause });
     }
     try {
+      const format = await formatOf(store);
       const found = await survey(store, keys, settings.firstTapSequence ?? tapSequence(1));
+      await upgrade(store, format);
       return new TapJournal(store, keys, found, settings.unacknowledgedMax);
     } catch (cause) {
       await store.close();
@@ -94,13 +108,22 @@ export class TapJournal {
     return this.#refused;
   }
 
+  /** What the gate looked back on when it lost power, oldest first: a pass-back or a replay is one after a restart too. */
+  recentTaps(): readonly RecentTap[] {
+    return this.#recentTaps;
+  }
+
   /**
    * Gives out the next tap sequence and keeps the record made with it, as one synced write. When this returns, the tap survives
    * a power cut. A crash before it leaves neither the record nor the sequence, or both.
    *
+   * @param recentTap what the gate will look back on; null where the card did not prove itself
    * @throws JournalFault `journal_full`, `journal_closed`, or `journal_write_failed`; whatever `makeRecord` throws
    */
-  append(makeRecord: (sequence: TapSequence) => Uint8Array): Promise<JournalEntry> {
+  append(
+    makeRecord: (sequence: TapSequence) => Uint8Array,
+    recentTap: RecentTap | null = null,
+  ): Promise<JournalEntry> {
     return this.#inOrder(async () => {
       if (this.#unacknowledged >= this.#unacknowledgedMax) throw new JournalFault('journal_full');
       const sequence = tapSequence(this.#nextSequence);
@@ -108,6 +131,9 @@ export class TapJournal {
       await this.#write([
         this.#sealed(journalKey('unacknowledged', sequence), record),
         this.#sealed(NEXT_SEQUENCE_KEY, sequenceBytes(this.#nextSequence + 1)),
+        ...(recentTap === null
+          ? []
+          : [this.#sealed(recentTapKey(sequence), packRecentTap(sequence, recentTap))]),
       ]);
       this.#nextSequence++;
       this.#unacknowledged++;
@@ -214,15 +240,38 @@ export class TapJournal {
   }
 }
 
+function levelStoreAt(directory: string): Store {
+  return new ClassicLevel(directory, { keyEncoding: 'view', valueEncoding: 'view' });
+}
+
+/** @throws JournalFault journal_format_unknown for a store of a later firmware, which may mean something else by its entries */
+async function formatOf(store: Store): Promise<number> {
+  const format = (await store.get(FORMAT_KEY))?.[0] ?? 1;
+  if (format > JOURNAL_FORMAT) throw new JournalFault('journal_format_unknown');
+  return format;
+}
+
+/**
+ * Makes a store of an earlier format one of this format. From 1 to 2 a space was added and no entry changed, so that the mark is all;
+ * a step that changes entries does it in the same synced write as its mark, or again from the beginning after a power cut.
+ */
+async function upgrade(store: Store, format: number): Promise<void> {
+  if (format === JOURNAL_FORMAT) return;
+  await store.batch([{ type: 'put', key: FORMAT_KEY, value: Uint8Array.of(JOURNAL_FORMAT) }], { sync: true });
+}
+
+type Survey = {
+  readonly nextSequence: number;
+  readonly unacknowledged: number;
+  readonly refused: number;
+  readonly recentTaps: readonly RecentTap[];
+};
+
 /**
  * What an opened store holds. The next sequence lies after everything that was ever written: the kept counter and the queued
  * keys are both asked, so that neither alone can make it restart.
  */
-async function survey(
-  store: Store,
-  keys: SealingKeys,
-  firstTapSequence: TapSequence,
-): Promise<{ nextSequence: number; unacknowledged: number; refused: number }> {
+async function survey(store: Store, keys: SealingKeys, firstTapSequence: TapSequence): Promise<Survey> {
   const sealedNext = await store.get(NEXT_SEQUENCE_KEY);
   const plainNext = sealedNext === undefined ? undefined : openEntry(keys, NEXT_SEQUENCE_KEY, sealedNext);
   if (plainNext === null) throw new JournalFault('journal_key_wrong');
@@ -237,7 +286,21 @@ async function survey(
     ),
     unacknowledged: queued.length,
     refused: refused.length,
+    recentTaps: await readRecentTaps(store, keys),
   };
+}
+
+/** One that cannot be opened is left out: it is a memory for minutes, and no money hangs on it. */
+async function readRecentTaps(store: Store, keys: SealingKeys): Promise<readonly RecentTap[]> {
+  const sealed = await store.iterator(RECENT_BOUNDS).all();
+  return sealed
+    .flatMap(([key, value]) => {
+      const plain = openEntry(keys, key, value);
+      const entry = plain === null ? null : unpackRecentTap(plain);
+      return entry === null ? [] : [entry];
+    })
+    .sort((a, b) => a.sequence - b.sequence)
+    .map(({ tap }) => tap);
 }
 
 function lastSequence(keys: readonly Uint8Array[]): number {

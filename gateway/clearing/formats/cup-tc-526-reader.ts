@@ -117,7 +117,7 @@ export class Tc526Reader implements FormatReader {
       this.#expected === null
         ? this.#header?.startsWith('TGTC526H') === true
         : this.#expected.emptyFile === 'file';
-    if (this.#records === 0 && !emptyIsAgreed) findings.add('no_records');
+    if (this.#records === 0 && !emptyIsAgreed) findings.add('no_records', { byteOffset: HEADER });
     return this.#inspection();
   }
 

@@ -215,11 +215,11 @@ test('withheld, not sent: an object without which no issuer can recompute the ce
 });
 
 test('a merchant name is cut between characters, and a character of four bytes is one of them', () => {
-  assert.equal(encodeCut('公'.repeat(21), 40).length, 40);
-  assert.equal(encodeCut(`A${'公'.repeat(21)}`, 40).length, 39);
+  assert.equal(encodeCut('公'.repeat(21), 40, 'gb18030').length, 40);
+  assert.equal(encodeCut(`A${'公'.repeat(21)}`, 40, 'gb18030').length, 39);
   // U+20000 takes four bytes in GB18030 and is two units of UTF-16.
-  assert.equal(encodeCut(`${'公'.repeat(19)}𠀀`, 40).length, 38);
-  assert.equal(encodeCut(`${'公'.repeat(18)}𠀀`, 40).length, 40);
+  assert.equal(encodeCut(`${'公'.repeat(19)}𠀀`, 40, 'gb18030').length, 38);
+  assert.equal(encodeCut(`${'公'.repeat(18)}𠀀`, 40, 'gb18030').length, 40);
 });
 
 test('any name comes back as a beginning of itself', () => {
@@ -353,6 +353,7 @@ test('a day without records is a file where our own default or the profile says 
       institutionId: '01020000',
       tc526: PROFILE.tc526,
       emptyFile,
+      sequence: { restarts: 'daily' },
       isBankingDay: () => true,
     });
     reader.push(write([]));
@@ -369,6 +370,7 @@ test('under a profile the bank, the currency and the header are judged', () => {
       institutionId,
       tc526: PROFILE.tc526,
       emptyFile: 'file',
+      sequence: { restarts: 'daily' },
       isBankingDay: () => true,
     });
     reader.push(write([presentment()]));

@@ -58,7 +58,7 @@ export function cupTc526(batch: BatchIdentity, profile: ClearingProfile): BatchF
   const nameOf = (merchant: string): Uint8Array => {
     const present = names.get(merchant);
     if (present !== undefined) return present;
-    const encoded = encodeCut(merchant, MERCHANT_NAME_BYTES);
+    const encoded = encodeCut(merchant, MERCHANT_NAME_BYTES, profile.textEncoding);
     names.set(merchant, encoded);
     return encoded;
   };
@@ -156,7 +156,7 @@ function threeDigits(bcd: string): string {
 /** MMDDhhmmss of the bank's own wall clock, which knows no summer time. */
 function monthToSecond(atMs: number, utcOffsetMinutes: number): string {
   const iso = new Date(atMs + utcOffsetMinutes * 60_000).toISOString();
-  return iso.slice(5, 19).replaceAll(/[-T:]/g, '');
+  return iso.slice(5, 7) + iso.slice(8, 10) + iso.slice(11, 13) + iso.slice(14, 16) + iso.slice(17, 19);
 }
 
 function templateBytes(template: string, values: Record<string, string | number>, bytes: number): Uint8Array {

@@ -90,15 +90,18 @@ export class ManifestReader implements FormatReader {
       }
       return;
     }
+    // Its last byte is a line end; without it something may be missing, and the signature is over another text.
+    if (this.#bytes.at(-1) !== 0x0a) this.#findings.add('truncated', { byteOffset: this.#bytes.length });
     this.#manifest = parsed.data;
     const expected = this.#expected;
-    if (expected !== null && parsed.data.party !== expected.party) this.#findings.add('bank_not_of_profile');
+    if (expected !== null && parsed.data.party !== expected.party)
+      this.#findings.add('bank_not_of_profile', { xpath: '/party' });
     if (expected !== null && parsed.data.collectionDate !== null) {
       if (expected.isBankingDay(parsed.data.collectionDate) === false)
-        this.#findings.add('not_a_banking_day');
+        this.#findings.add('not_a_banking_day', { xpath: '/collectionDate' });
     }
     if (parsed.data.collectionDate !== null && parsed.data.collectionDate <= parsed.data.clearingDate) {
-      this.#findings.add('collection_before_creation');
+      this.#findings.add('collection_before_creation', { xpath: '/collectionDate' });
     }
   }
 }

@@ -19,6 +19,8 @@ import type { ClearingProfile } from '../clearing-profile.ts';
  */
 const NAMESPACE = 'urn:iso:std:iso:20022:tech:xsd:pain.008.001.08';
 const TOTALS_CHARACTERS = 96;
+/** of every identification in the message; ours name party, date and sequence, so they are unique for ever */
+const ID_CHARACTERS_MAX = 35;
 
 export type CollectionTerms = {
   /** instant of the cut-over: what the message gives as the time of its making, so that it can be made again */
@@ -35,23 +37,26 @@ export function pain008(
 ): BatchFormat<DeferredCharge> {
   const { collection } = profile;
   if (collection === null) throw new RangeError('the profile names no creditor for collections');
-  const id = `${batch.clearingDate.replaceAll('-', '')}${String(batch.sequence).padStart(3, '0')}`;
+  const id = `${batch.party}${batch.clearingDate.replaceAll('-', '')}${String(batch.sequence).padStart(3, '0')}`;
+  const itemId = (itemNo: number): string => `${id}D${String(itemNo).padStart(10, '0')}`;
+  if (itemId(0).length > ID_CHARACTERS_MAX)
+    throw new RangeError('the party has too long a name for identifications');
   const createdAt = localInstant(terms.cutAtMs, profile.utcOffsetMinutes);
   const head = (totals: BatchTotals): Uint8Array =>
     utf8(
       `<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="${NAMESPACE}">\n<CstmrDrctDbtInitn>\n` +
-        `<GrpHdr><MsgId>TG-DC-${id}</MsgId><CreDtTm>${createdAt}</CreDtTm>${sumsOf(totals)}` +
+        `<GrpHdr><MsgId>TG-${id}</MsgId><CreDtTm>${createdAt}</CreDtTm>${sumsOf(totals)}` +
         `<InitgPty><Nm>${escaped(collection.creditorName)}</Nm></InitgPty></GrpHdr>\n` +
-        `<PmtInf><PmtInfId>TG-DC-${id}-1</PmtInfId><PmtMtd>DD</PmtMtd><BtchBookg>true</BtchBookg>${sumsOf(totals)}` +
+        `<PmtInf><PmtInfId>TG-${id}-1</PmtInfId><PmtMtd>DD</PmtMtd><BtchBookg>true</BtchBookg>${sumsOf(totals)}` +
         `<ReqdColltnDt>${terms.collectionDate}</ReqdColltnDt><Cdtr><Nm>${escaped(collection.creditorName)}</Nm></Cdtr>` +
         `<CdtrAcct><Id><Othr><Id>${escaped(collection.creditorAccount)}</Id></Othr></Id><Ccy>CNY</Ccy></CdtrAcct>` +
         `<CdtrAgt><FinInstnId>${cnapsMember(collection.creditorCnapsCode)}</FinInstnId></CdtrAgt>\n`,
     );
   return {
+    isNeverEmpty: true,
     head: head({ records: 0, totalFen: ZERO }),
     headOf: head,
-    item: (charge, itemNo) =>
-      utf8(debit(charge, `DC${id}${String(itemNo).padStart(10, '0')}`, terms.bankCnapsCode)),
+    item: (charge, itemNo) => utf8(debit(charge, itemId(itemNo), terms.bankCnapsCode)),
     tail: () => utf8('</PmtInf>\n</CstmrDrctDbtInitn>\n</Document>\n'),
   };
 }

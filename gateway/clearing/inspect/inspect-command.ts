@@ -50,7 +50,12 @@ function jsonOf(
   { file, format, schemaValid, businessValid, records, totals, errors }: InspectedFile,
   valid: boolean,
 ): string {
-  return JSON.stringify({ file, format, schemaValid, businessValid, valid, records, totals, errors });
+  // A sum beyond 2^53 is written with all its digits: JSON has no largest number.
+  const text = JSON.stringify(
+    { file, format, schemaValid, businessValid, valid, records, totals, errors },
+    (_key, value: unknown) => (typeof value === 'bigint' ? `${BIG_MARK}${value}` : value),
+  );
+  return text.replaceAll(BIG_NUMBER, '$1');
 }
 
 function lineOf(inspected: InspectedFile, valid: boolean): string {
@@ -70,6 +75,9 @@ function lineOf(inspected: InspectedFile, valid: boolean): string {
   ];
   return parts.join('  ');
 }
+
+const BIG_MARK = 'tapgate-big-number:';
+const BIG_NUMBER = /(?<="minor":)"tapgate-big-number:(-?\d+)"/g;
 
 const judged = (verdict: boolean | null): string =>
   verdict === null ? 'not judged' : verdict ? 'yes' : 'no';
@@ -106,9 +114,11 @@ function expectedParty(party: string): ExpectedParty {
   return {
     party,
     cnapsCode: bank?.cnapsCode ?? null,
+    bic: bank?.bic ?? null,
     institutionId: profile.institutionId,
     tc526: profile.tc526,
     emptyFile: profile.emptyFile,
+    sequence: profile.sequence,
     isBankingDay: (date) => {
       const works = statutoryWorkingDay(calendar, civilDay(date));
       return typeof works === 'boolean' ? works : null;

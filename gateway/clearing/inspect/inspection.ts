@@ -1,3 +1,5 @@
+import type { SequenceRule } from '../batch-sequence.ts';
+
 /**
  * What inspecting one file found. `null` where something is not judged: there is no schema, or it is no message of ours.
  */
@@ -8,7 +10,7 @@ export type Inspection = {
   readonly businessValid: boolean | null;
   readonly records: number;
   /** sums of the items in the smallest unit of each currency, in order of currency */
-  readonly totals: readonly { readonly currency: string; readonly minor: number }[];
+  readonly totals: readonly { readonly currency: string; readonly minor: number | bigint }[];
   /** in the order found, at most ERRORS_MAX; the last is errors_omitted where there were more */
   readonly errors: readonly InspectionError[];
 };
@@ -32,10 +34,12 @@ export type FormatReader = {
 export type ExpectedParty = {
   readonly party: string;
   readonly cnapsCode: string | null;
+  readonly bic?: string | null;
   readonly institutionId: string;
   /** the fixed lines of the party's file, with fields of a template */
   readonly tc526: { readonly header: string; readonly trailer: string };
   readonly emptyFile: 'file' | 'manifest_only';
+  readonly sequence: SequenceRule;
   readonly isBankingDay: (date: string) => boolean | null;
 };
 

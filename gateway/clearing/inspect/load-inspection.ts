@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
+import { ControlFileReader } from '../formats/control-file-reader.ts';
 import { DeferredChargeReader } from '../formats/deferred-charge-reader.ts';
 import { ManifestReader } from '../formats/manifest-reader.ts';
 import { SubsidyClaimReader } from '../formats/subsidy-claim-reader.ts';
@@ -39,12 +40,15 @@ export type InspectedFile = Inspection & { readonly file: string };
 
 const PIECE_BYTES = 1 << 18;
 
-/** Files and, below folders, every file but signatures, which are judged with their manifests; in order of name. */
+/** What is judged with the manifest or control file that it belongs to, or opens for its party alone (formats/envelope.md). */
+const ACCOMPANYING = /\.(sig|enc|key)$/;
+
+/** Files and, below folders, every file but those that accompany another; in order of name. */
 export function listFiles(names: readonly string[]): string[] {
   return names.flatMap((name) => {
     if (!existsSync(name) || !statSync(name).isDirectory()) return [name];
     return readdirSync(name, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.name.endsWith('.sig'))
+      .filter((entry) => entry.isFile() && !ACCOMPANYING.test(entry.name))
       .map((entry) => path.join(entry.parentPath, entry.name))
       .sort();
   });
@@ -73,7 +77,10 @@ export function* inspectFiles(
   const parties = new Set(manifests.map((delivered) => delivered.manifest.party));
   const chained = new Map(
     [...parties].flatMap((party) => [
-      ...judgeChain(manifests.filter((delivered) => delivered.manifest.party === party)),
+      ...judgeChain(
+        manifests.filter((delivered) => delivered.manifest.party === party),
+        options.expected?.party === party ? options.expected.sequence : null,
+      ),
     ]),
   );
   for (const { file, inspection, of } of waiting) {
@@ -81,14 +88,46 @@ export function* inspectFiles(
       ...judgeDelivery(of, options.publicKeyXy),
       ...(chained.get(upperHex(sm3(of.bytes))) ?? []),
     ];
-    yield { file, ...withBusinessErrors(inspection, codes) };
+    yield {
+      file,
+      ...withErrors(
+        inspection,
+        codes.map((code) => ({ code, ...PLACE_OF_DELIVERY[code] })),
+      ),
+    };
   }
 }
 
-function withBusinessErrors(inspection: Inspection, codes: readonly InspectionCode[]): Inspection {
-  if (codes.length === 0) return inspection;
-  const added: InspectionError[] = codes.map((code) => ({ code }));
+/** The member of a manifest that such an error is about. */
+const PLACE_OF_DELIVERY: Readonly<Partial<Record<InspectionCode, { readonly xpath: string }>>> = {
+  file_missing: { xpath: '/file' },
+  file_hash_wrong: { xpath: '/sm3' },
+  signature_missing: { xpath: '/' },
+  signature_wrong: { xpath: '/' },
+  sequence_gap: { xpath: '/sequence' },
+  chain_broken: { xpath: '/previousManifestSm3' },
+};
+
+function withErrors(inspection: Inspection, added: readonly InspectionError[]): Inspection {
+  if (added.length === 0) return inspection;
   return { ...inspection, businessValid: false, errors: [...inspection.errors, ...added] };
+}
+
+/** What a receiver of a delivery looks at first: every file that the control file names is there, and is the one it names. */
+function judgeControlled(
+  file: string,
+  { lines }: ControlFileReader,
+  { digestOf }: InspectionOptions,
+): InspectionError[] {
+  const folder = path.dirname(file);
+  return lines.flatMap(({ name, bytes, sm3: expectedSm3, sha256, line }): InspectionError[] => {
+    const named = path.join(folder, name);
+    if (!existsSync(named)) return [{ code: 'file_missing', line }];
+    const digest = digestOf(named);
+    const isNamed =
+      digest.bytes === bytes && upperHex(digest.sm3) === expectedSm3 && upperHex(digest.sha256) === sha256;
+    return isNamed ? [] : [{ code: 'file_hash_wrong', line }];
+  });
 }
 
 type Inspected = { readonly inspection: Inspection; readonly manifest: DeliveredManifest | null };
@@ -136,6 +175,12 @@ function inspectOpen(file: string, handle: number, options: InspectionOptions): 
       return read(new SubsidyClaimReader());
     case 'unionpay-com':
       return read(new UnionpayComReader(expected));
+    case 'control-file': {
+      const reader = new ControlFileReader();
+      readThrough(handle, reader);
+      const inspection = reader.end();
+      return { inspection: withErrors(inspection, judgeControlled(file, reader, options)), manifest: null };
+    }
     case 'manifest': {
       const reader = new ManifestReader(expected);
       readThrough(handle, reader);
@@ -180,10 +225,18 @@ function delivered(
     manifest,
     bytes: Uint8Array.from(reader.bytes),
     file: named !== null && existsSync(named) ? options.digestOf(named) : null,
+    isSealed: named !== null && existsSync(`${named}.enc`),
     signature: signature !== file && existsSync(signature) ? readFileSync(signature) : null,
   };
 }
 
 function unknownKind(code: 'kind_unknown' | 'file_empty' | 'file_unreadable'): Inspection {
-  return { format: null, schemaValid: null, businessValid: null, records: 0, totals: [], errors: [{ code }] };
+  return {
+    format: null,
+    schemaValid: null,
+    businessValid: null,
+    records: 0,
+    totals: [],
+    errors: [{ code, byteOffset: 0 }],
+  };
 }

@@ -1,5 +1,6 @@
 import { derToRs, sm2Verify } from '@tapgate/sdk/gm/sm2';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
+import { sequenceFollows, type SequenceRule } from '../batch-sequence.ts';
 import type { ReadManifest } from '../formats/manifest-reader.ts';
 import type { InspectionCode } from './inspection.ts';
 
@@ -9,6 +10,8 @@ export type DeliveredManifest = {
   readonly bytes: Uint8Array;
   /** of the file that it names; null where there is none */
   readonly file: { readonly bytes: number; readonly sm3: Uint8Array; readonly sha256: Uint8Array } | null;
+  /** it was sent encrypted: only its party can tell whether it is the one that was signed */
+  readonly isSealed: boolean;
   readonly signature: Uint8Array | null;
 };
 
@@ -25,7 +28,7 @@ export function judgeDelivery(
 ): readonly InspectionCode[] {
   const codes: InspectionCode[] = [];
   const { manifest, file, signature } = delivery;
-  if (manifest.file !== null && file === null) codes.push('file_missing');
+  if (manifest.file !== null && file === null && !delivery.isSealed) codes.push('file_missing');
   if (manifest.file !== null && file !== null && !isDescribed(file, manifest)) codes.push('file_hash_wrong');
   if (publicKeyXy === null) return codes;
   if (signature === null) return [...codes, 'signature_missing'];
@@ -46,28 +49,29 @@ function isDescribed(file: NonNullable<DeliveredManifest['file']>, manifest: Rea
 }
 
 /**
- * What several manifests of one party say together: sequences of a date count up without a gap, and each names the one before
- * it. The first of those at hand may name one that is not at hand.
+ * What several manifests of one party say together: sequences of a kind count up without a gap (batch-sequence.ts), and each names the
+ * one before it. The first of those at hand may name one that is not at hand.
  *
  * @param ordered manifests of one party in any order
+ * @param rule how the party counts, where its profile is known
  * @returns per manifest (by its bytes' SM3 in hex) the codes sequence_gap and chain_broken
  */
 export function judgeChain(
   ordered: readonly { readonly manifest: ReadManifest; readonly bytes: Uint8Array }[],
+  rule: SequenceRule | null,
 ): ReadonlyMap<string, readonly InspectionCode[]> {
   const sorted = [...ordered].sort((a, b) => compare(orderOf(a.manifest), orderOf(b.manifest)));
   const codes = new Map<string, InspectionCode[]>();
-  let previous: { manifest: ReadManifest; name: string } | null = null;
+  let previous: { readonly name: string } | null = null;
+  const lastOfKind = new Map<string, ReadManifest>();
   for (const { manifest, bytes } of sorted) {
     const name = upperHex(sm3(bytes));
     const own: InspectionCode[] = [];
-    const sameSeries =
-      previous?.manifest.clearingDate === manifest.clearingDate && previous.manifest.kind === manifest.kind;
-    const expected: number = sameSeries && previous !== null ? previous.manifest.sequence + 1 : 1;
-    if (manifest.sequence !== expected) own.push('sequence_gap');
+    if (!sequenceFollows(manifest, lastOfKind.get(manifest.kind) ?? null, rule)) own.push('sequence_gap');
+    lastOfKind.set(manifest.kind, manifest);
     if (previous !== null && manifest.previousManifestSm3 !== previous.name) own.push('chain_broken');
     codes.set(name, own);
-    previous = { manifest, name };
+    previous = { name };
   }
   return codes;
 }

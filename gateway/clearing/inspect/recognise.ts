@@ -1,6 +1,14 @@
 /** What kind of file it is, by its bytes alone: never by its name. */
 export type FileKind =
-  'empty' | 'cup-tc-526' | 'deferred-charge' | 'subsidy-claim' | 'manifest' | 'unionpay-com' | 'xml' | null;
+  | 'empty'
+  | 'cup-tc-526'
+  | 'deferred-charge'
+  | 'subsidy-claim'
+  | 'manifest'
+  | 'control-file'
+  | 'unionpay-com'
+  | 'xml'
+  | null;
 
 /** How many bytes from the beginning are enough to know. */
 export const HEAD_BYTES = 4_096;
@@ -21,11 +29,15 @@ export function recognise(head: Uint8Array, fileBytes: number): FileKind {
   if (text.startsWith('H|TGDC|')) return 'deferred-charge';
   if (text.startsWith('\xef\xbb\xbfTapGate subsidy claim,')) return 'subsidy-claim';
   if (/^\{\s*"manifest":\s*"tapgate-clearing"/.test(text)) return 'manifest';
+  if (CONTROL_LINE.test(text)) return 'control-file';
   if (isXml(text)) return 'xml';
   if (text.startsWith('TGTC526H') || isTc526(text, fileBytes)) return 'cup-tc-526';
   if (isComLine(text)) return 'unionpay-com';
   return null;
 }
+
+/** Name, size and the beginning of a hash. */
+const CONTROL_LINE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,140} \d{1,15} [0-9A-F]{40}/;
 
 /** A byte order mark and blanks may stand before the first angle bracket, in UTF-16 as well. */
 function isXml(text: string): boolean {

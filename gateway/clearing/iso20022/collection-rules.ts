@@ -66,6 +66,13 @@ export class CollectionRules implements MessageRules {
           this.#findings.add('bank_not_of_profile', place);
         }
         return;
+      case `${DEBIT}/DbtrAgt/FinInstnId/BICFI`:
+      case `${DEBIT}/DbtrAgt/FinInstnId/BIC`:
+        // The three characters behind the first eight name a branch.
+        if (typeof this.#expected?.bic === 'string' && text.slice(0, 8) !== this.#expected.bic.slice(0, 8)) {
+          this.#findings.add('bank_not_of_profile', place);
+        }
+        return;
       case DEBIT:
         this.#endItem();
         return;

@@ -1,5 +1,5 @@
 import type { ElementType, Grammar, Particle } from './grammar.ts';
-import { simpleType } from './simple-types.ts';
+import { isBlank, simpleType } from './simple-types.ts';
 import type { Findings, InspectionCode } from '../inspect/inspection.ts';
 
 /** An element as the XML reader gives it: local name, whether it is in the message's namespace, own attributes. */
@@ -49,6 +49,12 @@ export class GrammarCheck {
       this.#skipped += 1;
       return;
     }
+    if (parent.type.kind === 'envelope') {
+      if (parent.count > 0) this.#findings.add('element_unexpected', place);
+      parent.count += 1;
+      this.#skipped += 1;
+      return;
+    }
     const particle = element.inNamespace
       ? this.#place(parent, element.name, place)
       : this.#refuse('element_unexpected', place);
@@ -77,13 +83,17 @@ export class GrammarCheck {
       case 'amount':
         if (!isAmount(text)) this.#findings.add('value_invalid', place);
         return;
+      case 'envelope':
+        if (!isBlank(text)) this.#findings.add('text_unexpected', place);
+        if (frame.count === 0) this.#findings.add('element_missing', place);
+        return;
       case 'sequence':
-        if (text.trim() !== '') this.#findings.add('text_unexpected', place);
+        if (!isBlank(text)) this.#findings.add('text_unexpected', place);
         if (missesParticle(frame, frame.type.particles, frame.type.particles.length))
           this.#findings.add('element_missing', place);
         return;
       case 'choice':
-        if (text.trim() !== '') this.#findings.add('text_unexpected', place);
+        if (!isBlank(text)) this.#findings.add('text_unexpected', place);
         if (!frame.chosen) this.#findings.add('element_missing', place);
     }
   }
@@ -96,7 +106,7 @@ export class GrammarCheck {
 
   /** Finds the particle that an element is, and moves the frame there. */
   #place(frame: Frame, name: string, place: Place): Particle | null {
-    if (frame.type.kind === 'simple' || frame.type.kind === 'amount' || frame.type.kind === 'any') {
+    if (frame.type.kind !== 'sequence' && frame.type.kind !== 'choice') {
       return this.#refuse('element_unexpected', place);
     }
     const { particles, kind } = frame.type;

@@ -8,7 +8,7 @@ import { simpleType } from './simple-types.ts';
  *
  * After a name: nothing = once, `?` = at most once, `*` = any number, `+` = at least once, `{a,b}`. Then `@<04`, `@>=04` where
  * only some versions of the message have it, `@g<3`, `@g>=3` where only some generations of the shared parts do. After the colon: the name of another line, a simple type, `=A/B/C` for a list of codes, `amount` (a number with
- * the attribute Ccy), or `any` for a branch that is taken as it is. `choice` = exactly one of them.
+ * the attribute Ccy), `any` for a branch that is taken as it is, or `envelope` for one element of any name. `choice` = exactly one of them.
  */
 export type Particle = {
   readonly name: string;
@@ -21,7 +21,9 @@ export type ElementType =
   | { readonly kind: 'sequence' | 'choice'; readonly particles: readonly Particle[] }
   | { readonly kind: 'simple'; readonly accepts: (value: string) => boolean }
   | { readonly kind: 'amount' }
-  | { readonly kind: 'any' };
+  | { readonly kind: 'any' }
+  /** one element, whatever it is */
+  | { readonly kind: 'envelope' };
 
 export type Grammar = {
   /** the only child of Document */
@@ -69,6 +71,7 @@ export function compileGrammar(
   };
   const makeType = (name: string): ElementType => {
     if (name === 'any') return { kind: 'any' };
+    if (name === 'envelope') return { kind: 'envelope' };
     if (name === 'amount') return { kind: 'amount' };
     if (name.startsWith('=')) {
       const codes = new Set(name.slice(1).split('/'));

@@ -42,7 +42,7 @@ CreditorReference = Tp?:CreditorReferenceType Ref?:text35
 CreditorReferenceType = CdOrPrtry:CreditorReferenceCode Issr?:text35
 CreditorReferenceCode choice = Cd:=RADM/RPIN/FXDR/DISP/PUOR/SCOR Prtry:text35
 RemittanceLocation = RmtId?:text35 RmtLctnMtd?@<05:any RmtLctnElctrncAdr?@<05:text2048 RmtLctnPstlAdr?@<05:any RmtLctnDtls*@>=05:any
-Supplementary = PlcAndNm?:text350 Envlp:any
+Supplementary = PlcAndNm?:text350 Envlp:envelope
 DayOrInstant choice = Dt:date DtTm:dateTime
 PartyOrAgent choice = Pty:Party Agt:Agent
 `;

@@ -31,6 +31,7 @@ const PARTY: ExpectedParty = {
   institutionId: '01020000',
   tc526: { header: '', trailer: '' },
   emptyFile: 'file',
+  sequence: { restarts: 'daily' },
   isBankingDay: (date) => date !== '2026-11-22',
 };
 
@@ -303,6 +304,94 @@ test('a collection cut off at any byte is refused', () => {
     const inspection = read(bytes.subarray(0, at));
     assert.equal(inspection.schemaValid, false, `at ${at}`);
   }
+});
+
+const STRICT_FORM: readonly (readonly [what: string, from: string, to: string, code: string])[] = [
+  ['a no-break space around a number', '<CtrlSum>3.50', '<CtrlSum>\u00a03.50', 'value_invalid'],
+  ['an attribute of Document', '<Document ', '<Document version="1" ', 'attribute_unexpected'],
+  ['another root in the namespace', 'Document', 'Dokument', 'element_unexpected'],
+  [
+    'an element that says it is nil',
+    '<Dbtr/>',
+    '<Dbtr xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>',
+    'attribute_unexpected',
+  ],
+  [
+    'an empty envelope',
+    '</CstmrDrctDbtInitn>',
+    '<SplmtryData><Envlp/></SplmtryData></CstmrDrctDbtInitn>',
+    'element_missing',
+  ],
+  [
+    'an envelope with two letters',
+    '</CstmrDrctDbtInitn>',
+    '<SplmtryData><Envlp><a/><b/></Envlp></SplmtryData></CstmrDrctDbtInitn>',
+    'element_unexpected',
+  ],
+];
+
+for (const [what, from, to, code] of STRICT_FORM) {
+  test(`the form is refused for: ${what}`, () => {
+    const inspection = read(COLLECTION.replaceAll(from, to));
+    assert.deepEqual(
+      [inspection.format, inspection.schemaValid, inspection.businessValid],
+      ['pain.008.001.08', false, false],
+    );
+    assert.ok(codesOf(inspection).includes(code), codesOf(inspection).join());
+  });
+}
+
+test('what an envelope holds is no amount and no bank of the message', () => {
+  const letter = '<x:a xmlns:x="urn:x" Ccy="USD">1.234<x:ClrSysMmbId/></x:a>';
+  const text = COLLECTION.replace(
+    '</CstmrDrctDbtInitn>',
+    `<SplmtryData><Envlp>${letter}</Envlp></SplmtryData></CstmrDrctDbtInitn>`,
+  );
+  assert.deepEqual(read(text, PARTY).errors, []);
+});
+
+test('a byte that is no character has its line and offset, in whatever pieces the file comes', () => {
+  const bytes = Buffer.from(COLLECTION);
+  const at = bytes.indexOf('清算') + 1;
+  bytes[at] = 0x20;
+  for (const pieceBytes of [bytes.length, 1_000, 7, 1]) {
+    const reader = new MessageReader(null);
+    for (let from = 0; from < bytes.length && !reader.stopped; from += pieceBytes)
+      reader.push(bytes.subarray(from, from + pieceBytes));
+    const { format, errors } = reader.end();
+    assert.equal(format, 'pain.008.001.08');
+    assert.deepEqual(
+      errors.map(({ code, line }) => [code, line]),
+      [['encoding_invalid', 7]],
+    );
+    assert.ok(Math.abs((errors[0]?.byteOffset ?? 0) - at) <= 3, String(errors[0]?.byteOffset));
+  }
+});
+
+test('a file that declares ASCII and is not is refused', () => {
+  assert.deepEqual(codesOf(read(COLLECTION.replace('UTF-8', 'US-ASCII'))), ['encoding_invalid']);
+});
+
+test('UTF-16 is read without a byte order mark too, and named as another encoding than agreed', () => {
+  const little = Buffer.from(COLLECTION.replace('UTF-8', 'UTF-16'), 'utf16le');
+  const big = Buffer.from(little).swap16();
+  for (const bytes of [little, big]) {
+    const inspection = read(bytes);
+    assert.deepEqual([inspection.schemaValid, codesOf(inspection)], [true, ['encoding_not_utf8']]);
+  }
+});
+
+test('a sum beyond 2^53 keeps all its digits', () => {
+  const text = COLLECTION.replaceAll('>2.00</InstdAmt>', '>999999999999999.99</InstdAmt>');
+  assert.deepEqual(read(text).totals, [{ currency: 'CNY', minor: 100_000_000_000_000_149n }]);
+});
+
+test("under a profile another bank's BIC is refused as well as its CNAPS code", () => {
+  const withBic = (bic: string): string =>
+    COLLECTION.replace('<DbtrAgt><FinInstnId/>', `<DbtrAgt><FinInstnId><BICFI>${bic}</BICFI></FinInstnId>`);
+  const party = { ...PARTY, bic: 'ICBKCNBJ' };
+  assert.deepEqual(codesOf(read(withBic('ICBKCNBJNBO'), party)), []);
+  assert.deepEqual(codesOf(read(withBic('ABOCCNBJ'), party)), ['bank_not_of_profile']);
 });
 
 test('a mistake that repeats is listed a hundred times and no more', () => {

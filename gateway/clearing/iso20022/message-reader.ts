@@ -12,7 +12,8 @@ import { CollectionRules } from './collection-rules.ts';
 import { inMinorUnits } from './decimal.ts';
 import { GrammarCheck, type Place } from './grammar-check.ts';
 import { grammarOf, isUnsupportedVersion } from './message-grammars.ts';
-import { CommonRules, type MessageRules } from './message-rules.ts';
+import { isBlank } from './simple-types.ts';
+import { CommonRules, frozen, type MessageRules } from './message-rules.ts';
 import { StatusRules } from './status-rules.ts';
 import { XmlReader, type XmlConsumer, type XmlElement } from './xml-reader.ts';
 
@@ -50,6 +51,8 @@ export class MessageReader implements FormatReader, XmlConsumer {
   #depth = 0;
   #open: OpenMessage | null = null;
   #message: string | null = null;
+  /** the first element in the namespace of a message, whatever its name */
+  #stray: { readonly name: string; readonly place: Place } | null = null;
   #judged = false;
   #ruled = false;
   #unsupported = false;
@@ -80,9 +83,11 @@ export class MessageReader implements FormatReader, XmlConsumer {
     }
     const name = messageOfNamespace(element.namespace);
     if (name === null) return;
+    this.#stray ??= { name, place: frozen(place) };
     if (element.name === 'AppHdr') this.#message ??= name;
     if (element.name !== 'Document') return;
     this.#begin(name, element.namespace, place);
+    if (this.#open?.check && element.attributes.size > 0) this.#findings.add('attribute_unexpected', place);
   }
 
   close(text: string, place: Place): void {
@@ -90,7 +95,7 @@ export class MessageReader implements FormatReader, XmlConsumer {
     const message = this.#open;
     if (message === null) return;
     if (this.#depth < message.depth) {
-      if (message.check !== null && text.trim() !== '') this.#findings.add('text_unexpected', place);
+      if (message.check !== null && !isBlank(text)) this.#findings.add('text_unexpected', place);
       message.check?.end(place);
       this.#end(message);
       return;
@@ -146,6 +151,12 @@ export class MessageReader implements FormatReader, XmlConsumer {
     this.#xml.end();
     const findings = this.#findings;
     const wellFormed = !this.stopped;
+    if (wellFormed && this.#message === null && this.#stray !== null) {
+      this.#message = this.#stray.name;
+      this.#ruled = true;
+      this.#judged = true;
+      findings.add('element_unexpected', this.#stray.place);
+    }
     const bySchema = wellFormed ? schema : null;
     const schemaValid = bySchema?.valid ?? (wellFormed && !this.#judged ? null : !findings.schemaBroken);
     const ruled = this.#ruled || this.#unsupported;
@@ -160,10 +171,16 @@ export class MessageReader implements FormatReader, XmlConsumer {
       records: this.#records,
       totals: [...this.#sums]
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([currency, sum]) => ({ currency, minor: Number(inMinorUnits(sum, currency).minor) })),
+        .map(([currency, sum]) => ({ currency, minor: plain(inMinorUnits(sum, currency).minor) })),
       errors: bySchema === null ? findings.errors : withSchemaErrors(findings.errors, bySchema),
     };
   }
+}
+
+/** A number where it is exact, which it is for every sum that was ever collected. */
+function plain(minor: bigint): number | bigint {
+  const number = Number(minor);
+  return Number.isSafeInteger(number) ? number : minor;
 }
 
 /** Our own rules say the same in other words, with a path: they stay where the schema agrees that something is wrong. */
@@ -174,5 +191,5 @@ function withSchemaErrors(errors: readonly InspectionError[], schema: SchemaVerd
   const named: InspectionError[] = schema.lines
     .slice(0, ERRORS_MAX)
     .map((line) => ({ code: 'schema_invalid', line }));
-  return [...(named.length === 0 ? [{ code: 'schema_invalid' } as const] : named), ...errors];
+  return [...(named.length === 0 ? [{ code: 'schema_invalid', line: 1 } as const] : named), ...errors];
 }

@@ -37,6 +37,8 @@ export class CommonRules {
   }
 
   closed({ path, text, attributes }: ClosedElement, place: Place): void {
+    // What an envelope holds is no part of the message.
+    if (path.includes('/Envlp/')) return;
     const currency = attributes.get('Ccy');
     if (currency !== undefined) {
       const value = parseDecimal(text);

@@ -57,9 +57,14 @@ function characters(value: string): number {
   return value.length - (value.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
+/** XML knows four blanks; a no-break space is text. */
+export function isBlank(text: string): boolean {
+  return /^[\t\n\r ]*$/.test(text);
+}
+
 /** Numbers and dates may stand between blanks; texts may not be touched. */
 function collapsed(value: string): string {
-  return value.trim();
+  return value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
 }
 
 /** Facets count the digits of the number and not of its writing: zeros at either end are free. */

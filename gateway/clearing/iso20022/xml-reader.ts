@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { SaxesParser, type SaxesTagNS } from 'saxes';
 import type { Findings } from '../inspect/inspection.ts';
 import type { Place } from './grammar-check.ts';
@@ -13,7 +14,7 @@ const TEXT_CHARACTERS_MAX = 1_000_000;
 export type XmlElement = {
   readonly name: string;
   readonly namespace: string;
-  /** without namespace declarations and xsi attributes */
+  /** without namespace declarations and xsi attributes; but for xsi:nil, as no element of a message may be nil */
   readonly attributes: ReadonlyMap<string, string>;
 };
 
@@ -37,6 +38,8 @@ export class XmlReader {
   #bytes = 0;
   #stopped = false;
   #started = false;
+  /** a decoder of that name would take windows-1252 */
+  #asciiOnly = false;
 
   constructor(findings: Findings, consumer: XmlConsumer) {
     this.#findings = findings;
@@ -92,11 +95,18 @@ export class XmlReader {
   #chooseEncoding(first: Uint8Array): void {
     this.#started = true;
     const head = Buffer.from(first.subarray(0, 200)).toString('latin1');
-    const utf16 = head.startsWith('\xff\xfe') ? 'utf-16le' : head.startsWith('\xfe\xff') ? 'utf-16be' : null;
+    const utf16 = /^(\xff\xfe|<\0)/.test(head)
+      ? 'utf-16le'
+      : /^(\xfe\xff|\0<)/.test(head)
+        ? 'utf-16be'
+        : null;
     const declared =
       utf16 ?? /^(?:\xef\xbb\xbf)?<\?xml[^>]*\bencoding\s*=\s*["']([\w.-]+)["']/.exec(head)?.[1];
     if (declared === undefined || /^utf-?8$/i.test(declared)) return;
-    if (/^(us-)?ascii$/i.test(declared)) return;
+    if (/^(us-)?ascii$/i.test(declared)) {
+      this.#asciiOnly = true;
+      return;
+    }
     this.#findings.add('encoding_not_utf8', { line: 1 });
     try {
       this.#decoder = new TextDecoder(declared, { fatal: true });
@@ -106,13 +116,48 @@ export class XmlReader {
   }
 
   #write(bytes: Uint8Array | null): void {
+    const offset = this.#bytes - (bytes?.length ?? 0);
+    const good = bytes === null ? 0 : this.#decodable(bytes);
     let text: string;
     try {
-      text = bytes === null ? this.#decoder.decode() : this.#decoder.decode(bytes, { stream: true });
+      // What was decoded so far is kept by the decoder: only a character that was begun can be broken now.
+      text =
+        bytes === null
+          ? this.#decoder.decode()
+          : this.#decoder.decode(bytes.subarray(0, good), { stream: true });
     } catch {
-      this.#refuse('encoding_invalid');
+      this.#refuse('encoding_invalid', offset);
     }
     this.#parser.write(text);
+    if (bytes !== null && good < bytes.length) this.#refuse('encoding_invalid', offset + good);
+  }
+
+  /** How many bytes from the beginning are characters: all, in a good file. */
+  #decodable(bytes: Uint8Array): number {
+    if (this.#asciiOnly) {
+      const wrong = bytes.findIndex((byte) => byte > 0x7f);
+      return wrong < 0 ? bytes.length : wrong;
+    }
+    // Where a piece begins inside a character, the decoder that reads it knows more than a fresh one; only UTF-8 is searched.
+    if (this.#decoder.encoding !== 'utf-8' || isUtf8(bytes)) return bytes.length;
+    let from = 0;
+    while (from < 3 && ((bytes[from] ?? 0) & 0xc0) === 0x80) from += 1;
+    const decodes = (upTo: number): boolean => {
+      try {
+        new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(from, upTo), { stream: true });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    if (decodes(bytes.length)) return bytes.length;
+    let [good, bad] = [from, bytes.length];
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      if (decodes(middle)) good = middle;
+      else bad = middle;
+    }
+    return good;
   }
 
   #refuse(
@@ -123,8 +168,10 @@ export class XmlReader {
       | 'xml_text_too_long'
       | 'file_too_large'
       | 'encoding_invalid',
+    byteOffset?: number,
   ): never {
-    if (!this.#stopped) this.#findings.add(code, { line: this.#parser.line });
+    const place = { line: this.#parser.line, ...(byteOffset === undefined ? {} : { byteOffset }) };
+    if (!this.#stopped) this.#findings.add(code, place);
     this.#stopped = true;
     throw new Stop();
   }
@@ -139,7 +186,12 @@ export class XmlReader {
     const attributes = new Map<string, string>();
     for (const attribute of Object.values(tag.attributes)) {
       if (attribute.value.length > TEXT_CHARACTERS_MAX) this.#refuse('xml_text_too_long');
-      if (attribute.uri === XSI || attribute.prefix === 'xmlns' || attribute.name === 'xmlns') continue;
+      if (
+        (attribute.uri === XSI && attribute.local !== 'nil') ||
+        attribute.prefix === 'xmlns' ||
+        attribute.name === 'xmlns'
+      )
+        continue;
       attributes.set(attribute.uri === '' ? attribute.local : attribute.name, attribute.value);
     }
     this.#consumer.open({ name: tag.local, namespace: tag.uri, attributes }, this.#place());

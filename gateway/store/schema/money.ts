@@ -58,6 +58,8 @@ export const journey = pgTable(
     claimedFen: bigint('claimed_fen', { mode: 'number' }),
     // json and not jsonb: it is written once, read whole, and parsing it on the way in cost a seventh of settling.
     trace: json('trace').notNull(),
+    /** the held journey of the same card and date that this row prices at last */
+    resolvesJourneyId: bytea('resolves_journey_id'),
     settledNo: bigint('settled_no', { mode: 'number' }).generatedAlwaysAsIdentity(),
   },
   (table) => [
@@ -65,11 +67,45 @@ export const journey = pgTable(
     // A clearing batch is one range of this index: closing a day reads each bank's own rows and nobody else's.
     index('journey_bank_rail_settled_no').on(table.bankId, table.rail, table.settledNo),
     index('journey_settled_no').on(table.settledNo),
+    // A journey is asked for by its id alone: an explanation.
+    index('journey_journey_id').on(table.journeyId),
+    // Few at any time: what waits for a year or a rule set.
+    index('journey_held')
+      .on(table.settledNo)
+      .where(sql`${table.outcome} = 'held'`),
     index('journey_entry_tap').on(table.entryTerminalId, table.entryTapSequence),
     index('journey_exit_tap').on(table.exitTerminalId, table.exitTapSequence),
     check('journey_outcome_known', sql`${table.outcome} in ('chargeable', 'debt', 'loss', 'held')`),
     check('journey_fare_not_negative', sql`${table.fareFen} >= 0 and ${table.listFareFen} >= 0`),
     check('journey_held_or_priced', sql`(${table.outcome} = 'held') = (${table.fareFen} is null)`),
+  ],
+);
+
+/**
+ * What a ride that came late, or was priced late, changes in a fare that was charged: the new fare with its trace, beside the journey
+ * and never in it. The newest row of a journey is what its rider owes for it. Its postings have the cause `adjustment` and this id.
+ */
+export const fareAdjustment = pgTable(
+  'fare_adjustment',
+  {
+    /** derived from the journey and the cause: adjusting twice makes the same row */
+    adjustmentId: bytea('adjustment_id').primaryKey(),
+    serviceDate: date('service_date').notNull(),
+    panToken: bytea('pan_token').notNull(),
+    journeyId: bytea('journey_id').notNull(),
+    causeJourneyId: bytea('cause_journey_id').notNull(),
+    chargedFen: bigint('charged_fen', { mode: 'number' }).notNull(),
+    fareFen: bigint('fare_fen', { mode: 'number' }).notNull(),
+    concessionRuleId: text('concession_rule_id'),
+    funder: text('funder'),
+    claimedFen: bigint('claimed_fen', { mode: 'number' }),
+    trace: jsonb('trace').notNull(),
+    adjustedNo: bigint('adjusted_no', { mode: 'number' }).generatedAlwaysAsIdentity(),
+  },
+  (table) => [
+    index('fare_adjustment_journey').on(table.panToken, table.journeyId, table.adjustedNo),
+    check('fare_adjustment_changes', sql`${table.chargedFen} <> ${table.fareFen}`),
+    check('fare_adjustment_not_negative', sql`${table.chargedFen} >= 0 and ${table.fareFen} >= 0`),
   ],
 );
 

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { fen } from '@tapgate/sdk/wire/money';
 import { loadCalendar } from '../calendar/load-calendar.ts';
 import { UNKNOWN_HOLDER } from '../concessions/holder-facts.ts';
-import { adjustWindow, type ChargedRide } from './adjust-window.ts';
 import type { JourneyFacts } from './journey-facts.ts';
 import { buildRuleBook, loadRuleSetFile, loadRuleSets } from './load-rule-sets.ts';
 import { gatherWindowFacts } from './past-rides.ts';
+import { priceInOrder, type ChargedRide } from './price-in-order.ts';
 import { priceJourney } from './price-journey.ts';
 import { findRuleSet } from './rule-book.ts';
 
@@ -78,42 +78,65 @@ test('the first of the next month starts again', () => {
   assert.equal(charge(journeys).at(-1)?.fareFen, 500);
 });
 
+/** The same rides with one that comes after all others were charged. */
+function comesLate(journeys: readonly JourneyFacts[], lateRef: string) {
+  const inTime = charge(journeys.filter((j) => j.journeyRef !== lateRef));
+  const late = journeys.filter((j) => j.journeyRef === lateRef);
+  const fresh = late.map((journey) => ({ journey, holder: UNKNOWN_HOLDER }));
+  const { fares, adjustments } = priceInOrder({ charged: inTime, fresh, ruleBook, calendar });
+  const lateFen = [...fares.values()].map((fare) => (fare.outcome === 'priced' ? fare.fareFen : Number.NaN));
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, of) => total + of, 0);
+  const paidFen =
+    sum(inTime.map((c) => c.fareFen)) + sum(lateFen) + sum(adjustments.map((a) => a.differenceFen));
+  return { adjustments, paidFen, inOrderFen: sum(charge(journeys).map((c) => c.fareFen)) };
+}
+
 test('a ride that arrives late is priced by its own time and becomes adjustments of the later ones', () => {
-  const days = Array.from({ length: 22 }, (_, i) => i + 1);
-  const inTime = charge(month(days.filter((d) => d !== 3)));
-  const late = charge([...month([1, 2]), ...month([3])]).at(-1);
-  assert.ok(late);
-  const adjustments = adjustWindow({ charged: inTime, late: [late], ruleBook, calendar });
+  const { adjustments, paidFen, inOrderFen } = comesLate(
+    month(Array.from({ length: 22 }, (_, i) => i + 1)),
+    'd3',
+  );
   // Without the third day the 21st day's ride was the twentieth and paid in full.
   assert.deepEqual(
-    adjustments.map((a) => [a.journeyRef, a.chargedFen, a.fareFen, a.differenceFen]),
-    [['d21', 500, 400, -100]],
+    adjustments.map((a) => [a.journeyRef, a.causedBy, a.chargedFen, a.fareFen, a.differenceFen]),
+    [['d21', 'd3', 500, 400, -100]],
   );
-  const all = charge(month(days)).reduce((sum, c) => sum + c.fareFen, 0);
-  const paid =
-    [...inTime, late].reduce((sum, c) => sum + c.fareFen, 0) +
-    adjustments.reduce((sum, a) => sum + a.differenceFen, 0);
-  assert.equal(paid, all, 'charged and adjusted = charged in order');
+  assert.equal(paidFen, inOrderFen, 'charged and adjusted = charged in order');
+});
+
+test('whichever ride of a month comes late, charged and adjusted is what the order would have cost', () => {
+  const days = Array.from({ length: 30 }, (_, i) => i + 1);
+  for (const day of days) {
+    const { paidFen, inOrderFen } = comesLate(month(days), `d${String(day)}`);
+    assert.equal(paidFen, inOrderFen, `day ${String(day)}`);
+  }
 });
 
 test('nothing late, nothing to adjust', () => {
   const charged = charge(month([1, 2, 3, 4, 5]));
-  assert.deepEqual(adjustWindow({ charged, late: [], ruleBook, calendar }), []);
+  assert.deepEqual(priceInOrder({ charged, fresh: [], ruleBook, calendar }).adjustments, []);
+});
+
+test('a fare that something else has changed since is left as it was charged', () => {
+  const journeys = month(Array.from({ length: 22 }, (_, i) => i + 1));
+  const inTime = charge(journeys.filter((j) => j.journeyRef !== 'd3')).map((c) =>
+    c.journey.journeyRef === 'd21' ? { ...c, fareFen: fen(0) } : c,
+  );
+  const fresh = journeys
+    .filter((j) => j.journeyRef === 'd3')
+    .map((journey) => ({ journey, holder: UNKNOWN_HOLDER }));
+  assert.deepEqual(priceInOrder({ charged: inTime, fresh, ruleBook, calendar }).adjustments, []);
 });
 
 test('under a rule that freezes, later rides keep their fares', () => {
-  const journeys = [1, 2, 3].map((d) =>
-    ride(`f${String(d)}`, `2018-09-0${String(d)}T12:00:00`, 'nowhere', { distanceMetres: 9000 }),
+  const journeys = Array.from({ length: 28 }, (_, i) =>
+    ride(`f${String(i)}`, `2018-09-${String(i + 1).padStart(2, '0')}T12:00:00`, 'nowhere', {
+      distanceMetres: 9000,
+    }),
   );
-  const charged = charge(journeys);
-  const late = {
-    ...charge(journeys.slice(0, 1))[0],
-    journey: ride('late', '2018-09-01T10:00:00', 'nowhere'),
-    fareFen: fen(9000),
-  };
-  const [first] = charged;
-  assert.ok(first);
-  assert.deepEqual(adjustWindow({ charged, late: [{ ...first, ...late }], ruleBook, calendar }), []);
+  const { adjustments, paidFen, inOrderFen } = comesLate(journeys, 'f0');
+  assert.deepEqual(adjustments, []);
+  assert.notEqual(paidFen, inOrderFen, 'in order the tiers would have been reached earlier');
 });
 
 test('transfers in a chain are counted from the rides themselves', () => {
