@@ -18,6 +18,8 @@ const CORE_FOLDERS = [
   'gateway/ingest',
   'gateway/journeys',
   'gateway/fares',
+  'gateway/replay',
+  'gateway/whatif',
   'gateway/concessions',
   'gateway/calendar',
   'gateway/ledger',

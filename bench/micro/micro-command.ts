@@ -7,6 +7,7 @@ import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
 import { measureHotlist } from './hotlist.ts';
 import { measureTerminal } from './terminal.ts';
+import { measureWhatIf } from './whatif.ts';
 
 // `npm run bench:micro -- <what>`: timings of our own code without a network. Exit 1 when a bound is not held.
 
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   fares: measureFares,
   terminal: measureTerminal,
   hotlist: measureHotlist,
+  whatif: measureWhatIf,
 };
 
 async function run(): Promise<number> {

@@ -96,8 +96,8 @@ export function gatherWindowFacts(
   return { totals, previous: previousRide(earlier) };
 }
 
-/** The ride just before, with its place in the chain of transfers that led to it. */
-function previousRide(earlier: readonly PastRide[]): PreviousRide | null {
+/** The last of a card's rides, in the order in which they began, with its place in the chain of transfers that led to it. */
+export function previousRide(earlier: readonly PastRide[]): PreviousRide | null {
   return earlier.reduce<PreviousRide | null>((before, { journey, transferRuleId }) => {
     const entryAtMs = startOf(journey);
     const chained = transferRuleId === null ? null : before;

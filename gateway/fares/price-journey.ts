@@ -14,6 +14,7 @@ import { applySurcharge } from './stage-surcharge.ts';
 import { applyTransfer } from './stage-transfer.ts';
 import { findPinned, findRuleSet, pricingInstant, type RuleBook, type RuleSetRef } from './rule-book.ts';
 import type { Stage } from './rule-set.ts';
+import type { SeenFacts } from './seen-facts.ts';
 import type { TraceStep } from './trace.ts';
 import type { WindowFacts } from './window-facts.ts';
 
@@ -25,6 +26,8 @@ export type PricingInput = {
   readonly history: WindowFacts;
   /** the version that priced this journey before: a replay prices by it, whatever has superseded it */
   readonly pinned?: RuleSetRef;
+  /** what the fare rested on when it was found: a replay takes it from there, and looks at `holder` no more */
+  readonly seen?: SeenFacts;
 };
 
 export type FareResult = PricedFare | HeldFare | RefusedFare;

@@ -1,5 +1,5 @@
 import { fen, subtractFen, ZERO_FEN, type Fen } from '@tapgate/sdk/wire/money';
-import { civilDay, dateNumber, formatCivilDay } from '../calendar/civil-day.ts';
+import { civilDay, dateNumber, formatCivilDay, type DateNumber } from '../calendar/civil-day.ts';
 import { dayTypeOf, type CalendarUncovered } from '../calendar/day-types.ts';
 import { wallTime } from '../calendar/zone-clock.ts';
 import { findEvidence, type EvidenceAnswer, type EvidenceLapse } from '../concessions/evidence.ts';
@@ -7,10 +7,12 @@ import {
   isInForce,
   isInScope,
   type CategoryConcessions,
+  type CompiledCategory,
   type CompiledConcession,
 } from './compile-rule-set.ts';
 import type { Pricing } from './pricing.ts';
 import type { RuleText } from './rule-set.ts';
+import type { CategorySeen } from './seen-facts.ts';
 import { applyOperation, type Operation, type TraceStep } from './trace.ts';
 import { windowKey, windowLabel } from './window-facts.ts';
 
@@ -32,14 +34,12 @@ export function applyConcession(
 ): CalendarUncovered | { readonly code: 'refused'; readonly ruleId: string } | undefined {
   let best: Offer | null = null;
   let refusal: Refusal | null = null;
-  const { person, enrolments } = pricing.input.holder;
   const today = dateNumber(pricing.wall.day);
   for (const entry of pricing.rules.categories) {
     const { category } = entry;
-    const eligible = category.eligibility.holds(person, today);
-    const evidence = findEvidence(enrolments, category.id, category.evidence, pricing.atMs);
-    if (!eligible && (!evidence.held || category.evidence === 'not_needed')) continue;
-    const answers = category.eligibility.answers(person, today);
+    const standing = standingOf(pricing, category, today);
+    if (standing === null) continue;
+    const { eligible, answers, evidence } = standing;
     if (!eligible || !evidence.held) {
       noteFailure(pricing, entry, eligible, answers, evidence);
       continue;
@@ -89,6 +89,16 @@ export function applyConcession(
     pricing.concessionFen = ZERO_FEN;
   }
   return undefined;
+}
+
+/** Whether the holder qualifies for a category and holds evidence of it; null where neither is so, which leaves no trace. */
+function standingOf(pricing: Pricing, category: CompiledCategory, today: DateNumber): CategorySeen | null {
+  const { seen, holder } = pricing.input;
+  if (seen) return seen.categories.get(category.id) ?? null;
+  const eligible = category.eligibility.holds(holder.person, today);
+  const evidence = findEvidence(holder.enrolments, category.id, category.evidence, pricing.atMs);
+  if (!eligible && (!evidence.held || category.evidence === 'not_needed')) return null;
+  return { eligible, answers: category.eligibility.answers(holder.person, today), evidence };
 }
 
 const OUTSIDE: RuleText = { zh: '不在优惠时段或范围内，按全价', en: 'outside its hours or range, full fare' };
@@ -207,6 +217,7 @@ function quotaLeftOf(pricing: Pricing, concession: CompiledConcession, category:
   const { quota } = concession.rule;
   if (!quota) return null;
   const { ruleSet, input, atMs } = pricing;
+  if (input.seen) return input.seen.quotaLeft.get(concession.rule.id) ?? null;
   const enrolment = input.holder.enrolments.find((e) => e.category === category);
   const reviewed = enrolment ? wallTime(ruleSet.clock, enrolment.validFromMs).day : civilDay('1970-01-01');
   const key = windowKey(concession.rule.id, windowLabel(quota.window, ruleSet.clock, atMs, reviewed));

@@ -5,20 +5,15 @@ import { loadCalendar } from '../calendar/load-calendar.ts';
 import { readTerms } from '../clearing/batch-terms.ts';
 import { BATCH_KINDS, type BatchKind } from '../clearing/clearing-batch.ts';
 import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
-import { borrowDatabase } from '../database/running-database.ts';
 import { loadRuleBook } from '../fares/load-rule-sets.ts';
-import { KeystoreProvider } from '../keys/keystore-provider.ts';
-import { openKeystore } from '../keys/open-keystore.ts';
-import { readSettings } from '../settings.ts';
-import { StartFault } from '../start-fault.ts';
 import { findCutOver, listClosedDates, readBatches, type SignedBatch } from '../store/clearing-batches.ts';
-import { openDatabase, type Database } from '../store/connection.ts';
+import type { Database } from '../store/connection.ts';
 import { DataKeys } from '../store/data-keys.ts';
-import { migrateDatabase } from '../store/migrate.ts';
 import { loadReferenceData } from '../store/reference-data.ts';
 import { readSettlementGauge } from '../store/settlement-gauge.ts';
 import { buildDay, closeDay, type ClosedBatch } from './close-day.ts';
 import type { ClosingDependencies } from './closing.ts';
+import { atDesk, type Desk } from './open-desk.ts';
 import { closeWaiting, settleAll } from './settle-taps.ts';
 
 /** What a command prints: lines for people, or one JSON object; and how the process ends. */
@@ -28,29 +23,6 @@ const HOUR_MS = 60 * 60 * 1000;
 /** Longer than any journey is let to last: an entry older than this at the cut-over will get no exit any more. */
 const WAITING_MAX_MS = 4 * HOUR_MS;
 const STATUS_DATES = 14;
-
-type Desk = { readonly database: Database; readonly keys: KeystoreProvider };
-
-/** Opens what a clearing command works with, and lets go of it afterwards. @throws StartFault */
-async function atDesk(work: (desk: Desk) => Promise<DeskAnswer>): Promise<DeskAnswer> {
-  const settings = readSettings(process.env);
-  const keystore = openKeystore(settings);
-  if (keystore === null) {
-    throw new StartFault('keystore_missing', 'there is no keystore yet: the first npm start makes it');
-  }
-  const server = await borrowDatabase(settings);
-  try {
-    await migrateDatabase(server.url);
-    const database = await openDatabase(server.url);
-    try {
-      return await work({ database, keys: new KeystoreProvider(keystore.keystore) });
-    } finally {
-      await database.close();
-    }
-  } finally {
-    await server.giveBack();
-  }
-}
 
 function closingDependencies({ database, keys }: Desk, outDir: string): ClosingDependencies {
   const dataKeys = new DataKeys(database, keys);

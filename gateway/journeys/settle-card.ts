@@ -221,11 +221,11 @@ function settleLoss(tap: TapToSettle, rules: SettlingRules): SettledJourney {
   };
 }
 
-function shortestRide(facts: JourneyFacts): JourneyFacts {
+/** Of the line, where only one end is known. The stations are left out: leaving where one entered has rules of its own. */
+export function shortestRide(facts: JourneyFacts): JourneyFacts {
   return { ...facts, state: 'complete', entryStationId: null, exitStationId: null, distanceMetres: 0 };
 }
 
-/** The stations are left out: leaving where one entered has rules of its own. */
 const bothEnds = (atMs: number): Pick<JourneyFacts, 'entryAtMs' | 'exitAtMs'> => ({
   entryAtMs: atMs,
   exitAtMs: atMs,
@@ -283,7 +283,7 @@ type FareColumns = Pick<
 >;
 
 /** A fare that is not known is held with its reason, whoever would have owed it; it is never a free ride. */
-function fareColumns(fare: FareResult, standing: Standing, valuation?: Valuation): FareColumns {
+export function fareColumns(fare: FareResult, standing: Standing, valuation?: Valuation): FareColumns {
   const ruleSetVersion = fare.ruleSetVersion === null ? null : String(fare.ruleSetVersion);
   const { ruleSetId } = fare;
   const trace: JourneyTrace = { ...(valuation === undefined ? {} : { valuation }), steps: fare.trace };

@@ -50,12 +50,14 @@ export function openKeystore(settings: KeystoreSettings): OpenKeystore | null {
 /**
  * Opens the keystore of a DATA_DIR or makes it, with every key that these owners need.
  *
+ * @param seed when given, every key of a keystore that is made derives from it
  * @throws StartFault as openKeystore
  */
 export function openOrCreateKeystore(
   settings: KeystoreSettings,
   owners: KeyOwners,
   createdAt: string,
+  seed?: Uint8Array,
 ): OpenKeystore {
   const present = openKeystore(settings);
   if (present !== null) {
@@ -65,11 +67,11 @@ export function openOrCreateKeystore(
     return { ...present, keystore: completed };
   }
   const passphrase = settings.keystorePassphrase ?? generatePassphrase(settings.dataDir);
-  const keystore = createDemoKeystore(owners, { createdAt });
+  const keystore = createDemoKeystore(owners, { createdAt, ...(seed === undefined ? {} : { seed }) });
   const created = createKeystoreFile(keystoreFile(settings.dataDir), keystore, passphrase);
   if (created) return opened(settings, keystore, passphrase, true);
   // Another process was faster; its keystore counts.
-  return openOrCreateKeystore(settings, owners, createdAt);
+  return openOrCreateKeystore(settings, owners, createdAt, seed);
 }
 
 function opened(

@@ -337,4 +337,18 @@ function openPerson(keys: KeyProvider, sealed: Uint8Array | null, context: strin
   return { ...UNKNOWN_HOLDER.person, ...(JSON.parse(text) as Partial<PersonFacts>) };
 }
 
+/** The enrolments of these cards outside any transaction of the caller's. @throws StoreFault */
+export function loadEnrolments(
+  database: Database,
+  keys: KeyProvider,
+  cards: Parameters<typeof readEnrolments>[2],
+): Promise<CardEnrolment[]> {
+  return faultsTranslated(async () => {
+    const read = await database.hot.begin(async (transaction) => ({
+      enrolments: await readEnrolments(transaction, keys, cards),
+    }));
+    return read.enrolments;
+  });
+}
+
 const dateOrNull = (text: string | null): IsoDate | null => (text === null ? null : isoDate(text));

@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { makeDataDir } from '@tapgate/gateway/data-dir';
 import { startDatabase } from '@tapgate/gateway/database/database';
 import { FaultLog } from '@tapgate/gateway/fault-log';
 import { openGatewayDatabase, startGateway, type RunningGateway } from '@tapgate/gateway/gateway';
 import { operatorToken } from '@tapgate/gateway/keys/demo-credentials';
 import { createDemoKeystore } from '@tapgate/gateway/keys/demo-keystore';
-import { openKeystore } from '@tapgate/gateway/keys/open-keystore';
+import { openKeystore, openOrCreateKeystore } from '@tapgate/gateway/keys/open-keystore';
 import type { Keystore } from '@tapgate/gateway/keys/keystore';
 import { keyOwnersOf, loadDemoData, type DemoData } from '@tapgate/gateway/operators/demo-reference';
 import type { Settings } from '@tapgate/gateway/settings';
@@ -75,24 +76,39 @@ export type OwnGateway = AttachedGateway & {
 /**
  * A gateway with a database and a keystore made for this run, on a free port of loopback.
  *
- * @param seed when given, every key derives from it
+ * @param seed    when given, every key derives from it
+ * @param dataDir when given, database and keystore are made there and stay, for the commands that take DATA_DIR
  */
-export async function startOwnGateway(options: { readonly seed?: Uint8Array }): Promise<OwnGateway> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'tapgate-run-'));
-  const undo: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
+export async function startOwnGateway(options: {
+  readonly seed?: Uint8Array;
+  readonly dataDir?: string;
+}): Promise<OwnGateway> {
+  const { dataDir } = options;
+  const folder =
+    dataDir === undefined ? await mkdtemp(path.join(tmpdir(), 'tapgate-run-')) : makeDataDir(dataDir);
+  const isKept = dataDir !== undefined;
+  const undo: (() => Promise<void>)[] = isKept ? [] : [() => rm(folder, { recursive: true, force: true })];
   const detach = async (): Promise<void> => {
     for (const step of undo.reverse()) await step();
   };
   try {
     const server = await startDatabase({ dataDir: folder, databaseUrl: null });
-    undo.push(server.destroy);
+    undo.push(isKept ? server.stop : server.destroy);
     const database = await openGatewayDatabase(server.url);
     undo.push(() => database.close());
     const data = loadDemoData();
-    const keystore = createDemoKeystore(keyOwnersOf(data), {
-      createdAt: new Date().toISOString(),
-      ...options,
-    });
+    const createdAt = new Date().toISOString();
+    const keystore = isKept
+      ? openOrCreateKeystore(
+          { dataDir: folder, keystorePassphrase: null },
+          keyOwnersOf(data),
+          createdAt,
+          options.seed,
+        ).keystore
+      : createDemoKeystore(keyOwnersOf(data), {
+          createdAt,
+          ...(options.seed === undefined ? {} : { seed: options.seed }),
+        });
     const gateway = await startGateway({
       ...{ database, keystore, data, host: '127.0.0.1', port: 0 },
       onFault: new FaultLog().report,

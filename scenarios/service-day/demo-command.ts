@@ -27,6 +27,7 @@ Options:
   --seed TEXT   same seed, same files byte for byte, signatures (*.sig) apart (default 1)
   --date DATE   service date, YYYY-MM-DD (default: the last statutory working day up to today that the calendar covers)
   --out DIR     where the files go that would be sent; must be empty or not there (default out/demo-DATE-seed-SEED)
+  --keep DIR    the day's database and keystore stay in DIR (empty or not there), for DATA_DIR=DIR npm run whatif, replay, clearing
   --json        the whole report as one JSON object
   -h, --help    this text
 
@@ -39,6 +40,7 @@ type Order = {
   readonly seed: string;
   readonly date: IsoDate;
   readonly outDir: string;
+  readonly keepDir: string | null;
   readonly json: boolean;
 };
 
@@ -51,14 +53,20 @@ function readOrder(): Order | null {
     values.date === undefined ? coveredWorkingDay(loadCalendar(), Date.now()) : isoDate(values.date);
   const seed = values.seed ?? '1';
   if (!/^[\w.-]{1,40}$/.test(seed)) throw new UsageFault('--seed takes up to 40 letters, digits, _ . -');
-  const outDir = path.resolve(values.out ?? path.join('out', `demo-${date}-seed-${seed}`));
-  if (existsSync(outDir) && readdirSync(outDir).length > 0)
-    throw new UsageFault(`${outDir} is not empty: name another folder with --out`);
+  const outDir = freshFolder('--out', values.out ?? path.join('out', `demo-${date}-seed-${seed}`));
+  const keepDir = values.keep === undefined ? null : freshFolder('--keep', values.keep);
   return {
     cards: countArgument('--cards', values.cards ?? '500', { least: 20, most: 1_000_000 }),
     taps: countArgument('--taps', values.taps ?? '5000', { least: 100, most: 10_000_000 }),
-    ...{ seed, date, outDir, json: values.json === true },
+    ...{ seed, date, outDir, keepDir, json: values.json === true },
   };
+}
+
+function freshFolder(option: string, folder: string): string {
+  const full = path.resolve(folder);
+  if (existsSync(full) && readdirSync(full).length > 0)
+    throw new UsageFault(`${full} is not empty: name another folder with ${option}`);
+  return full;
 }
 
 function parseArguments() {
@@ -70,6 +78,7 @@ function parseArguments() {
         seed: { type: 'string' },
         date: { type: 'string' },
         out: { type: 'string' },
+        keep: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -79,7 +88,10 @@ function parseArguments() {
 
 async function run(order: Order): Promise<boolean> {
   const startedAt = performance.now();
-  const own = await startOwnGateway({ seed: sm3(Buffer.from(`tapgate demo ${order.seed}`)) });
+  const own = await startOwnGateway({
+    seed: sm3(Buffer.from(`tapgate demo ${order.seed}`)),
+    ...(order.keepDir === null ? {} : { dataDir: order.keepDir }),
+  });
   // A bar only where somebody watches it; a pipe gets none.
   const bar = process.stderr.isTTY
     ? new SingleBar({

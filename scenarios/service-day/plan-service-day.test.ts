@@ -50,7 +50,10 @@ test('the day has everything that goes wrong in it', () => {
     'loss',
   ]);
   assert.ok(taps.filter((tap) => tap.delivery === 'late').every((tap) => tap.terminal === offlineBus));
-  assert.ok(cards.some((card) => card.senior));
+  const ages = cards.map((card) => card.registered?.years ?? null);
+  assert.ok(ages.includes(null), 'some riders are registered nowhere');
+  for (const from of [60, 65, 70])
+    assert.ok(ages.some((years) => years !== null && years >= from && years < from + 5));
   const entries = taps.filter(
     (tap) => tap.terminal.tapKind === 'entry' && tap.expected === 'chargeable',
   ).length;

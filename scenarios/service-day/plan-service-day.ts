@@ -23,11 +23,15 @@ export type PlanNetwork = {
  */
 export type CardStanding = 'good' | 'hotlisted' | 'hotlistedToday' | 'forged';
 
+/** What a desk has registered of an older rider: the age on the day, and the category under which the evidence of it lies. */
+export type RegisteredAge = { readonly years: number; readonly category: 'senior-60' | 'senior-70' };
+
 export type PlannedCard = {
   readonly card: number;
   readonly bank: number;
   readonly psn: number;
-  readonly senior: boolean;
+  /** null: nobody has registered anything, whatever the rider's age is */
+  readonly registered: RegisteredAge | null;
   readonly standing: CardStanding;
 };
 
@@ -58,6 +62,10 @@ export type ServiceDayPlan = {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
+/** From one gate to the other, and from the end of a trip to the start of the next. */
+const LONGEST_TRIP_MS = 46 * MINUTE_MS;
+const BETWEEN_TRIPS_MS = 12 * MINUTE_MS;
+
 /** Parts of the day: local hours and the share of trips that begin in them. */
 const DAY_PARTS = [
   { fromHour: 6, toHour: 7, share: 0.05 },
@@ -72,7 +80,10 @@ const OUT_OF_COVERAGE_MS = 7 * HOUR_MS + 15 * MINUTE_MS;
 export const BACK_IN_COVERAGE_MS = 10 * HOUR_MS + 15 * MINUTE_MS;
 
 const SHARE = {
-  senior: 0.22,
+  /** registered with evidence of their age; those from 60 to 69 pay the full fare today */
+  aged70: 0.22,
+  aged65: 0.08,
+  aged60: 0.07,
   hotlisted: 0.012,
   hotlistedToday: 0.012,
   forged: 0.012,
@@ -105,6 +116,7 @@ export function planServiceDay(options: {
     throw new RangeError('the plan needs two buses with concessions');
 
   const freeFromMs = new Map<number, number>();
+  const tripsOf = new Map<number, number[]>();
   const taps: PlannedTap[] = [];
   const add = (
     card: PlannedCard,
@@ -120,12 +132,26 @@ export function planServiceDay(options: {
     // A copy of a record that was no good act of a card to begin with says nothing about copying.
     const delivery = offline ? 'late' : fate === 'copied' && expected !== 'chargeable' ? 'online' : fate;
     taps.push({ atMs, terminal, card: card.card, amountFen, delivery, expected });
-    freeFromMs.set(card.card, atMs + 12 * MINUTE_MS);
+    freeFromMs.set(card.card, Math.max(freeFromMs.get(card.card) ?? 0, atMs + BETWEEN_TRIPS_MS));
+  };
+  /** A start in its part of the day at which the rider is not under way; a rider with a full day starts when it is over. */
+  const freeStartMs = (card: PlannedCard): number => {
+    const trips = tripsOf.get(card.card) ?? [];
+    tripsOf.set(card.card, trips);
+    for (let tries = 0; tries < 8; tries += 1) {
+      const startMs = midnightMs + tripStartMs(random);
+      if (trips.some((otherMs) => Math.abs(otherMs - startMs) < LONGEST_TRIP_MS + BETWEEN_TRIPS_MS)) continue;
+      trips.push(startMs);
+      return startMs;
+    }
+    const startMs = freeFromMs.get(card.card) ?? midnightMs + DAY_PARTS[0].fromHour * HOUR_MS;
+    trips.push(startMs);
+    return startMs;
   };
 
   while (taps.length < options.taps) {
     const card = random.pick(cards);
-    const startMs = Math.max(midnightMs + tripStartMs(random), freeFromMs.get(card.card) ?? 0);
+    const startMs = freeStartMs(card);
     if (startMs > midnightMs + 22 * HOUR_MS) continue;
     const kind = random.next();
     if (kind < SHARE.metro && options.taps - taps.length >= 2) {
@@ -135,7 +161,7 @@ export function planServiceDay(options: {
       );
       add(card, entry, startMs);
       if (expectedOutcome(card, false) === 'denied' || random.next() < SHARE.missingTapOut) continue;
-      add(card, exit, startMs + (6 + random.below(40)) * MINUTE_MS + random.below(60_000));
+      add(card, exit, startMs + 6 * MINUTE_MS + random.below(LONGEST_TRIP_MS - 6 * MINUTE_MS));
     } else if (kind < SHARE.metro + SHARE.concessionBus) {
       // Whoever forged a card has heard which bus opens for anything.
       add(
@@ -171,8 +197,17 @@ function planCards(options: {
           : luck < SHARE.hotlisted + SHARE.hotlistedToday + SHARE.forged
             ? 'forged'
             : 'good';
-    return { card, bank: card % options.banks, psn: 1, senior: random.next() < SHARE.senior, standing };
+    return { card, bank: card % options.banks, psn: 1, registered: registeredAge(random), standing };
   });
+}
+
+function registeredAge(random: SeededRandom): RegisteredAge | null {
+  const luck = random.next();
+  if (luck < SHARE.aged70) return { years: 70 + random.below(20), category: 'senior-70' };
+  if (luck < SHARE.aged70 + SHARE.aged65) return { years: 65 + random.below(5), category: 'senior-60' };
+  if (luck < SHARE.aged70 + SHARE.aged65 + SHARE.aged60)
+    return { years: 60 + random.below(5), category: 'senior-60' };
+  return null;
 }
 
 function tripStartMs(random: SeededRandom): number {

@@ -61,7 +61,6 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Terminals forward by themselves; the day goes on while so many of them are at it. */
 const FORWARDING_MAX = 24;
-const SENIOR_BIRTH_DATE = '1950-03-02';
 
 /**
  * Runs one service day end to end: every tap goes through the real firmware into a journal on disk and by HTTP to the gateway;
@@ -87,6 +86,11 @@ export async function runServiceDay(order: ServiceDayOrder): Promise<ServiceDayR
   } finally {
     await city.close();
   }
+}
+
+/** A birth date of somebody of so many years on a date: the first day of a year, whose birthday has always been. */
+function bornFor(years: number, date: IsoDate): string {
+  return `${String(Number(date.slice(0, 4)) - years)}-01-01`;
 }
 
 class ServiceDay {
@@ -131,12 +135,16 @@ class ServiceDay {
     });
   }
 
-  /** Before the first bus: seniors are enrolled; the gates get the list of yesterday evening, the gateway a newer one. */
+  /** Before the first bus: older riders are enrolled; the gates get the list of yesterday evening, the gateway a newer one. */
   async prepare(): Promise<void> {
     const { cards } = this.#plan;
     const cardsOf = (which: (card: (typeof cards)[number]) => boolean): CityCard[] =>
       cards.filter(which).map(({ card }) => this.#card(card));
-    for (const card of cardsOf(({ senior }) => senior)) await this.#desk.enrolSenior(card, SENIOR_BIRTH_DATE);
+    for (const { card, registered } of cards) {
+      if (registered === null) continue;
+      const { years, category } = registered;
+      await this.#desk.enrolSenior(this.#card(card), bornFor(years, this.#order.date), category);
+    }
     const held = cardsOf(({ standing }) => standing === 'hotlisted');
     const version = await this.#desk.publishHotlist(held);
     this.#city.now.hotlist = this.#city.hotlistOf(version, held);
