@@ -18,7 +18,8 @@ import {
 } from '../store/settled-day.fixture.ts';
 import type { ClosingStep } from './closing.ts';
 
-// kill -9 at every step of closing and building: whatever a crash leaves, the next run ends in the same state with the same bytes.
+// kill -9 at every step of closing and building: whatever a crash leaves, the next run ends in the same state with the same bytes. So does
+// a run in another time zone, under another locale, on another Node (NODES=/path/to/node22,/path/to/node24 by hand).
 
 const VICTIM = fileURLToPath(new URL('./closing-victim.fixture.ts', import.meta.url));
 const DATE = '2026-11-20';
@@ -101,13 +102,22 @@ function outDir(): string {
 
 type Death = { readonly step: ClosingStep; readonly time: number };
 
+/** Where a process runs, as far as bytes could depend on it. */
+type Place = { readonly node: string; readonly env: Readonly<Record<string, string>> };
+
 /** @returns true when the process was killed, false when it came to its end */
-function run(work: 'close' | 'build', url: string, dir: string, death: Death | null): boolean {
+function run(
+  work: 'close' | 'build',
+  url: string,
+  dir: string,
+  death: Death | null,
+  place: Place = { node: process.execPath, env: {} },
+): boolean {
   const fatal = death === null ? ['none', '0'] : [death.step, String(death.time)];
   const { signal, status, stderr } = spawnSync(
-    process.execPath,
+    place.node,
     ['--import', 'tsx', VICTIM, work, url, dir, DATE, String(AT + 86_400_000), ...fatal],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', env: { ...process.env, ...place.env } },
   );
   if (signal === 'SIGKILL') return true;
   assert.equal(status, 0, stderr);
@@ -236,4 +246,28 @@ test(`killed ${KILLS} times in closing and building, the same state and the same
   }
   if (KILLS >= STEPS.length) assert.deepEqual([...hit.keys()].sort(), [...STEPS].sort(), 'each step was hit');
   t.diagnostic([...hit].map(([step, times]) => `${step} ${times}`).join(', '));
+});
+
+const LOCALES = [
+  { TZ: 'Asia/Shanghai', LANG: 'zh_CN.GB18030', LC_ALL: 'zh_CN.GB18030' },
+  { TZ: 'America/Los_Angeles', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' },
+  { TZ: 'Pacific/Chatham', LANG: 'C', LC_ALL: 'C' },
+];
+const NODES = (process.env['NODES'] ?? '').split(',').filter((node) => node !== '');
+
+test('closed in another time zone, under another locale, on another Node: the same bytes and books', async (t) => {
+  const places: readonly Place[] = [
+    ...LOCALES.map((env) => ({ node: process.execPath, env })),
+    ...NODES.map((node, index) => ({ node, env: LOCALES[index % LOCALES.length] ?? {} })),
+  ];
+  const made = [];
+  for (const place of places) {
+    const url = await settledDay();
+    const dir = outDir();
+    run('close', url, dir, null, place);
+    made.push({ files: filesOf(dir), books: await booksOf(url) });
+  }
+  t.diagnostic(`${places.length} places, other Nodes: ${NODES.length}`);
+  assert.equal(Object.keys(made[0]?.files ?? {}).length, 14);
+  for (const other of made) assert.deepEqual(other, made[0]);
 });
