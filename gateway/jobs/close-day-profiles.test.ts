@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createDecipheriv, createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -164,6 +165,38 @@ test('the message validates under its schema', { skip: missing('shared') }, () =
   const schemas = new SchemaFolder(path.join(SHARED_FOLDER, 'clearing-data/xsd'));
   const file = path.join(dir, '2026-11-20/BANK1/BANK1-20261120-1.xml');
   assert.deepEqual(schemas.judge(file), { valid: true, lines: [] });
+});
+
+test('and under xmllint', { skip: missing('shared') || missing('xmllint') }, () => {
+  const schema = path.join(SHARED_FOLDER, 'clearing-data/xsd/pain.008.001.08.xsd');
+  const file = path.join(dir, '2026-11-20/BANK1/BANK1-20261120-1.xml');
+  const { status, stderr } = spawnSync('xmllint', ['--noout', '--nonet', '--schema', schema, file], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+});
+
+test('its debits, read by nothing but their tags, are the charges of the day', () => {
+  const text = read('BANK1/BANK1-20261120-1.xml').toString('utf8');
+  const debits = text.split('<DrctDbtTxInf>').slice(1);
+  const one = (debit: string, tag: string): string =>
+    new RegExp(`<${tag}(?: [^>]*)?>([^<]*)</${tag}>`).exec(debit)?.[1] ?? '';
+  const seen = debits.map((debit) => ({
+    yuan: one(debit, 'InstdAmt'),
+    pan: /<DbtrAcct><Id><Othr><Id>(\d+)</.exec(debit)?.[1],
+    bank: one(debit, 'MmbId'),
+    lines: [...debit.matchAll(/<Ustrd>([^<]*)</g)].length,
+    longest: Math.max(...[...debit.matchAll(/<Ustrd>([^<]*)</g)].map((line) => line[1]?.length ?? 0)),
+    id: one(debit, 'EndToEndId'),
+  }));
+  assert.equal(new Set(seen.map(({ id }) => id)).size, 12);
+  assert.ok(seen.every(({ id, longest }) => id.length <= 35 && longest <= 140));
+  const expected = Array.from(
+    { length: 12 },
+    (_, index) => `${panOf(index + 1)} 1.${String(index).padStart(2, '0')}`,
+  );
+  assert.deepEqual(seen.map(({ pan, yuan }) => `${pan} ${yuan}`).sort(), expected.sort());
+  assert.ok(seen.every(({ bank, lines }) => bank === '102100099996' && lines === 3));
 });
 
 test('its manifest names the format, holds the hash of the whole file, and is signed with 64 bytes', () => {
