@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,6 +7,7 @@ import { after, before, test } from 'node:test';
 import postgres from 'postgres';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
+import { missing } from '../../test-requirements.ts';
 import { startDatabase, type RunningDatabase } from '../database/database.ts';
 import { accountsFor } from '../ledger/chart-of-accounts.ts';
 import { postFare } from '../ledger/post-fare.ts';
@@ -19,11 +21,12 @@ import { migrateDatabase } from './migrate.ts';
 const DATABASE = `ledger_guards_${process.pid}`;
 let server: RunningDatabase;
 let sql: postgres.Sql;
+let url: string;
 
 before(async () => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tapgate-ledger-'));
   server = await startDatabase({ dataDir, databaseUrl: process.env['DATABASE_URL'] ?? null });
-  const url = await server.createDatabase(DATABASE);
+  url = await server.createDatabase(DATABASE);
   await migrateDatabase(url);
   sql = postgres(url, { max: 2, onnotice: () => undefined });
   await sql`select 1`;
@@ -191,4 +194,27 @@ test('the ledger sums to zero over everything that was written here', async () =
   const balance = trialBalance(await readAccountTotals(sql));
   assert.ok(balance.debitFen > 0);
   assert.equal(balance.differenceFen, 0);
+});
+
+test('psql is refused as everybody is, and reads a sum of zero', { skip: missing('psql') }, async () => {
+  await insertPostings(sql, fare(200));
+  const psql = (statement: string): { readonly out: string; readonly refusal: string } => {
+    const { stdout, stderr } = spawnSync('psql', [url, '-qAtX', '-v', 'VERBOSITY=verbose', '-c', statement], {
+      encoding: 'utf8',
+    });
+    return { out: stdout.trim(), refusal: /CONSTRAINT NAME:\s*(\w+)/.exec(stderr)?.[1] ?? '' };
+  };
+  const insert = (purse: string, debit: string, credit: string): string =>
+    `insert into posting (${COLUMNS}) values ('\\x77','journey','\\x77',1,'2026-11-20','${purse}','${debit}','${credit}',500)`;
+  for (const [statement, refusal] of [
+    ['update posting set amount_fen = amount_fen + 1', 'posting_written_once'],
+    ['delete from posting', 'posting_written_once'],
+    ['truncate posting', 'posting_written_once'],
+    [insert('bank', '2030', '2030'), 'posting_two_accounts'],
+    [insert('medical', '1010#medical', '2030#transit'), 'posting_accounts_of_purse'],
+    [insert('medical', '1010', '2030'), 'posting_accounts_of_purse'],
+  ] as const)
+    assert.equal(psql(statement).refusal, refusal, statement);
+  const sum = `select sum(fen) from (select amount_fen as fen from posting union all select -amount_fen from posting) as sides`;
+  assert.equal(psql(sum).out, '0');
 });
