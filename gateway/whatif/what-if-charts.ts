@@ -128,7 +128,7 @@ export function concessionsChart(report: WhatIfReport, language: Language): stri
   });
   return draw([HALF, Math.max(200, 70 + 44 * rows.length)], {
     ...frame(),
-    grid: { left: language === 'zh' ? 150 : 214, right: 58, top: 36, bottom: 24 },
+    grid: { left: language === 'zh' ? 150 : 238, right: 58, top: 36, bottom: 24 },
     yAxis: axis('category', { data: rows.map(name), inverse: true }),
     xAxis: axis('value', {}),
     legend: LEGEND,
