@@ -46,12 +46,15 @@ export type CheckContext = {
   readonly jurisdictions: readonly Jurisdiction[];
 };
 
+/** What a case without an id is called. */
+export const NO_ID = '(no id)';
+
 /**
  * Prices one case by the engine that prices taps and compares every expectation that it has (FARES.md 1). Anything that the format
  * does not define makes the case unsupported: a city, a key or a value that nobody knows is never passed over.
  */
 export function checkFareCase(raw: unknown, context: CheckContext): CaseVerdict {
-  const named = typeof raw === 'object' && raw !== null && 'id' in raw ? String(raw.id) : '(no id)';
+  const named = typeof raw === 'object' && raw !== null && 'id' in raw ? String(raw.id) : NO_ID;
   const parsed = fareCaseSchema.safeParse(raw);
   if (!parsed.success) {
     const reason = parsed.error.issues.map((i) => `${i.path.join('.') || '(case)'}: ${i.message}`).join('; ');
@@ -60,7 +63,10 @@ export function checkFareCase(raw: unknown, context: CheckContext): CaseVerdict 
   const c = parsed.data;
   const place = context.jurisdictions.find((j) => j.name.en === c.city);
   const calendar = calendarOfCase(c, context.calendar);
-  const reason = unsupportedReason(c, place, calendar !== null) ?? unknownPlace(c, context.ruleBook);
+  const reason =
+    unsupportedReason(c, place, calendar !== null) ??
+    unknownPlace(c, context.ruleBook) ??
+    unknownMode(c, place, context.ruleBook);
   if (reason !== null || !place || !calendar)
     return { verdict: 'unsupported', id: c.id, reason: reason ?? 'unknown' };
 
@@ -125,6 +131,12 @@ function unknownPlace(c: FareCase, ruleBook: RuleBook): string | null {
     return 'rider.resident: unknown value';
   if (c.rider?.school !== undefined && !schools.has(c.rider.school)) return 'rider.school: unknown value';
   return null;
+}
+
+/** A mode that no rule set of the city prices at any time is nothing that could be met or missed. */
+function unknownMode(c: FareCase, place: Jurisdiction | undefined, ruleBook: RuleBook): string | null {
+  const modes = new Set(ruleSetsOf(ruleBook, place?.id ?? '').flatMap((set) => set.source.scope.modes));
+  return modes.has(c.mode) ? null : `mode: no rule set of ${c.city} prices ${c.mode}`;
 }
 
 function dayMisses(c: FareCase, calendar: DayTypeCalendar, ruleSet: CompiledRuleSet | null): string[] {

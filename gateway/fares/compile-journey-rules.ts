@@ -18,15 +18,17 @@ export function compileJourneyRules(
   fault: Fault,
 ): CompiledJourneyRules {
   const rules = source.journey ?? {};
+  const sameStation = sameStationOf(rules, fault);
   return {
-    journeyPolicy: policyOf(rules),
-    sameStation: sameStationOf(rules, fault),
+    journeyPolicy: { ...policyOf(rules), sameStation },
+    sameStation,
     timeLimit: timeLimitOf(rules, timeframes, fault),
   };
 }
 
 function policyOf(rules: JourneyRules): JourneyPolicy {
   return {
+    ...UNRESTRICTED_POLICY,
     maxInsideMs: rules.max_inside_minutes === undefined ? null : rules.max_inside_minutes * 60_000,
     overLong: rules.over_long ?? UNRESTRICTED_POLICY.overLong,
     passBackMs: (rules.pass_back_seconds ?? 0) * 1000,

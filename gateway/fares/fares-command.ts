@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { loadCalendar } from '../calendar/load-calendar.ts';
-import { checkFareCase, type CaseVerdict, type CheckContext } from './check-fare-case.ts';
+import { checkFareCase, NO_ID, type CaseVerdict, type CheckContext } from './check-fare-case.ts';
 import { loadJurisdictions } from './load-jurisdictions.ts';
 import { loadRuleBook, loadRuleSets } from './load-rule-sets.ts';
 import { ruleSetSchema } from './rule-set.ts';
@@ -63,7 +63,14 @@ function checkFile(file: string, context: CheckContext): CaseVerdict[] {
   }
   if (!Array.isArray(cases))
     return [{ verdict: 'unsupported', id: '(file)', reason: 'not an array of cases' }];
-  return cases.map((raw) => checkFareCase(raw, context));
+  const seen = new Set<string>();
+  return cases.map((raw) => {
+    const verdict = checkFareCase(raw, context);
+    if (seen.has(verdict.id))
+      return { verdict: 'unsupported', id: verdict.id, reason: 'id: twice in the file' };
+    if (verdict.id !== NO_ID) seen.add(verdict.id);
+    return verdict;
+  });
 }
 
 function print(file: string, verdict: Exclude<CaseVerdict, { verdict: 'passed' }>): void {

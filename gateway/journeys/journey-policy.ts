@@ -1,3 +1,5 @@
+import type { SameStationRules } from './same-station-exit.ts';
+
 /**
  * What an operator's rules say about the shape of a journey, apart from its price. Data: compiled from the `journey` part of a
  * rule set (fares/rule-set.ts); the defaults bind nothing.
@@ -11,6 +13,10 @@ export type JourneyPolicy = {
   readonly passBackMs: number;
   /** out-of-station interchanges: leaving at one station and entering at the other continues the journey */
   readonly interchanges: readonly Interchange[];
+  /** leaving at the station of entry: a span may make two incomplete journeys of it; null = nothing is said */
+  readonly sameStation: SameStationRules | null;
+  /** what the card at the gate is in the words of the rules */
+  readonly medium: string | null;
 };
 
 export type Interchange = {
@@ -25,4 +31,6 @@ export const UNRESTRICTED_POLICY: JourneyPolicy = {
   overLong: 'one_journey',
   passBackMs: 0,
   interchanges: [],
+  sameStation: null,
+  medium: null,
 };

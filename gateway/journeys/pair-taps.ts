@@ -2,6 +2,7 @@ import type { TapKind } from '@tapgate/sdk/wire/rails';
 import type { Journey } from './journey.ts';
 import { UNRESTRICTED_POLICY, type Interchange, type JourneyPolicy } from './journey-policy.ts';
 import type { JourneyTap } from './journey-tap.ts';
+import { judgeSameStationExit } from './same-station-exit.ts';
 
 export type PairingInput = {
   /** every tap of ONE card (panToken and psn) that is in no journey yet, in any order */
@@ -268,8 +269,24 @@ function endJourney(
   if (overLong && policy.overLong === 'two_incomplete') {
     return { complete: [], incomplete: [withoutExit(used.slice(0, -1)), missingTapIn(exit)] };
   }
+  if (isTwoIncomplete(entry, exit, policy)) {
+    return { complete: [], incomplete: [withoutExit(used.slice(0, -1)), missingTapIn(exit)] };
+  }
   const state = overLong ? 'over_long' : 'complete';
   return { complete: [{ journeyRef: entry.tapRef, state, entry, exit, taps: used }], incomplete: [] };
+}
+
+/** Left where it was entered, after a time from which the rules see an entry without exit and an exit without entry. */
+function isTwoIncomplete(entry: JourneyTap, exit: JourneyTap, policy: JourneyPolicy): boolean {
+  if (policy.sameStation === null || entry.stationId === null || entry.stationId !== exit.stationId)
+    return false;
+  const verdict = judgeSameStationExit(policy.sameStation, {
+    medium: policy.medium,
+    entryAtMs: entry.tappedAtMs,
+    exitAtMs: exit.tappedAtMs,
+    nextEntryAtMs: null,
+  });
+  return verdict === 'two_incomplete_journeys';
 }
 
 function withoutExit(used: readonly JourneyTap[]): Journey {

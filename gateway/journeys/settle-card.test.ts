@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { isoDate, panToken } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
 import { loadCalendar } from '../calendar/load-calendar.ts';
 import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
-import { loadRuleBook } from '../fares/load-rule-sets.ts';
+import { buildRuleBook, loadRuleBook, loadRuleSetFile } from '../fares/load-rule-sets.ts';
 import { settleCard, type CardSettled, type SettlingRules, type TapToSettle } from './settle-card.ts';
 
 const calendar = loadCalendar();
@@ -197,5 +198,93 @@ describe('the journeys of one card', () => {
       SENIOR,
     );
     assert.doesNotMatch(JSON.stringify(settled.journeys[0]?.trace), /1950/);
+  });
+});
+
+describe('every shape of a journey, from taps to its row', () => {
+  const everyKind = loadRuleSetFile(
+    path.join(import.meta.dirname, '../fares/fixtures/every-kind.rules.yaml'),
+  );
+  const START_MS = Date.parse('2018-09-05T10:00:00+08:00');
+  const shapes: SettlingRules = {
+    ...rules,
+    ruleBook: buildRuleBook([everyKind], calendar),
+    findLine: () => ({ mode: 'tram' }),
+    findStation: () => ({ lineId: 'tram', metres: 0 }),
+    findOperator: () => ({ jurisdiction: 'nowhere', timeZone: 'Asia/Shanghai' }),
+  };
+  const later = (minutes: number): string => new Date(START_MS + minutes * 60_000).toISOString();
+  const pass = (atc: number, minutes: number, kind: 'entry' | 'exit', stationId: string): TapToSettle =>
+    tap(atc, later(minutes), { lineId: 'tram', tapKind: kind, stationId });
+  const CLOSE = Date.parse(later(24 * 60));
+  const cases: readonly [string, readonly TapToSettle[], readonly string[]][] = [
+    ['entry and exit', [pass(1, 0, 'entry', 's1'), pass(2, 20, 'exit', 's3')], ['complete 2 200']],
+    ['out where one came in', [pass(1, 0, 'entry', 's3'), pass(2, 5, 'exit', 's3')], ['complete 2 200']],
+    ['no tap-out', [pass(1, 0, 'entry', 's3')], ['missing_tap_out 1 200']],
+    ['no tap-in', [pass(1, 0, 'exit', 's3')], ['missing_tap_in 1 200']],
+    [
+      'a second entry at the station within the pass-back time is the same entry again',
+      [pass(1, 0, 'entry', 's3'), pass(2, 1, 'entry', 's3'), pass(3, 20, 'exit', 's4')],
+      ['complete 2 200'],
+    ],
+    [
+      'a second entry after it is another journey, and the first has no exit',
+      [pass(1, 0, 'entry', 's3'), pass(2, 2, 'entry', 's3'), pass(3, 20, 'exit', 's4')],
+      ['complete 2 200', 'missing_tap_out 1 200'],
+    ],
+    [
+      'an out-of-station interchange within its time is one journey',
+      [
+        pass(1, 0, 'entry', 's3'),
+        pass(2, 10, 'exit', 's1'),
+        pass(3, 40, 'entry', 's2'),
+        pass(4, 50, 'exit', 's4'),
+      ],
+      ['complete 2 200'],
+    ],
+    [
+      'a minute late it is two',
+      [
+        pass(1, 0, 'entry', 's3'),
+        pass(2, 10, 'exit', 's1'),
+        pass(3, 41, 'entry', 's2'),
+        pass(4, 50, 'exit', 's4'),
+      ],
+      ['complete 2 200', 'complete 2 200'],
+    ],
+    ['four hours inside', [pass(1, 0, 'entry', 's3'), pass(2, 240, 'exit', 's4')], ['complete 2 200']],
+    [
+      'over-long, as two journeys with an end missing each',
+      [pass(1, 0, 'entry', 's3'), pass(2, 241, 'exit', 's4')],
+      ['missing_tap_in 1 200', 'missing_tap_out 1 200'],
+    ],
+  ];
+  for (const [fact, taps, expected] of cases) {
+    test(fact, () => {
+      const card = { taps, holder: UNKNOWN_HOLDER, past: null, settledActs: new Map(), closeBeforeMs: CLOSE };
+      const { journeys } = settleCard(card, shapes);
+      const found = journeys.map(
+        (j) =>
+          `${j.completeness} ${[j.entry, j.exit].filter((end) => end !== null).length} ${j.fareFen ?? '-'}`,
+      );
+      assert.deepEqual(found.sort(), [...expected].sort());
+    });
+  }
+
+  test('out where one came in, after the time from which the rules see two incomplete journeys', () => {
+    const source = everyKind.ruleSet;
+    const spans = [
+      { up_to_seconds: 1_800, outcome: 'minimum_fare_counts_to_cap' as const },
+      { outcome: 'two_incomplete_journeys' as const },
+    ];
+    const same_station = { source: ['own'], mark: 'invented' as const, spans };
+    const ruleSet = { ...source, journey: { ...source.journey, same_station } };
+    const strict = { ...shapes, ruleBook: buildRuleBook([{ ...everyKind, ruleSet }], calendar) };
+    const shapesOf = (minutes: number): string[] => {
+      const taps = [pass(1, 0, 'entry', 's3'), pass(2, minutes, 'exit', 's3')];
+      const card = { taps, holder: UNKNOWN_HOLDER, past: null, settledActs: new Map(), closeBeforeMs: null };
+      return settleCard(card, strict).journeys.map((j) => j.completeness);
+    };
+    assert.deepEqual([shapesOf(30), shapesOf(31)], [['complete'], ['missing_tap_out', 'missing_tap_in']]);
   });
 });

@@ -405,5 +405,6 @@ export function distanceBetween(
 
 function policyOf(tap: JourneyTap, rules: SettlingRules): JourneyPolicy {
   const alone: Journey = { journeyRef: tap.tapRef, state: 'single', entry: tap, exit: null, taps: [tap] };
-  return findRuleSet(rules.ruleBook, factsOf(alone, rules))?.journeyPolicy ?? UNRESTRICTED_POLICY;
+  const policy = findRuleSet(rules.ruleBook, factsOf(alone, rules))?.journeyPolicy ?? UNRESTRICTED_POLICY;
+  return policy.sameStation === null ? policy : { ...policy, medium: MEDIUM };
 }

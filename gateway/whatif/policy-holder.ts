@@ -10,6 +10,17 @@ export type PolicyHolder = { readonly holder: HolderFacts; readonly borrowed: Re
  * nobody has seen them for this category.
  */
 export function policyHolder(holder: HolderFacts, ruleSet: CompiledRuleSet): PolicyHolder {
+  let ofHolder = found.get(holder);
+  if (ofHolder === undefined) found.set(holder, (ofHolder = new Map<CompiledRuleSet, PolicyHolder>()));
+  let made = ofHolder.get(ruleSet);
+  if (made === undefined) ofHolder.set(ruleSet, (made = makePolicyHolder(holder, ruleSet)));
+  return made;
+}
+
+/** A card rides many times and its holder is the same: each is made once a rule set, and forgotten with the holder. */
+const found = new WeakMap<HolderFacts, Map<CompiledRuleSet, PolicyHolder>>();
+
+function makePolicyHolder(holder: HolderFacts, ruleSet: CompiledRuleSet): PolicyHolder {
   const { enrolments, person } = holder;
   const borrowed = new Set<string>();
   if (person.birthDate === null) return { holder, borrowed };

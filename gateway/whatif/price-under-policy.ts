@@ -1,9 +1,11 @@
 import type { DayTypeCalendar } from '../calendar/day-types.ts';
 import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
+import type { CompiledRuleSet } from '../fares/compile-rule-set.ts';
 import type { JourneyFacts } from '../fares/journey-facts.ts';
 import { gatherWindowFacts, type PastRide } from '../fares/past-rides.ts';
 import { priceJourney } from '../fares/price-journey.ts';
 import { findRuleSet, type RuleBook } from '../fares/rule-book.ts';
+import { NO_HISTORY } from '../fares/window-facts.ts';
 import { fareColumns, shortestRide } from '../journeys/settle-card.ts';
 import { storedFacts, type StoredNetwork } from '../replay/stored-facts.ts';
 import type { JourneyWithTrace, StoredJourney } from '../store/stored-journeys.ts';
@@ -54,7 +56,9 @@ export function priceUnderPolicy(
   const { ruleBook, calendar } = rules;
   const fare = priceJourney({
     ...{ journey: facts, ruleBook, calendar, holder: found.holder },
-    history: gatherWindowFacts(ruleSet, facts, found.holder, earlier),
+    history: asksHistory(ruleSet, facts)
+      ? gatherWindowFacts(ruleSet, facts, found.holder, earlier)
+      : NO_HISTORY,
   });
   const outcome = isLoss ? 'loss' : journey.outcome === 'debt' ? 'debt' : 'chargeable';
   const columns = fareColumns(fare, { outcome, cause: journey.cause });
@@ -75,6 +79,20 @@ export function priceUnderPolicy(
     borrowedEvidence: concession !== null && found.borrowed.has(concession.category),
     past: pastRide(facts, after, fare.outcome === 'priced' ? fare.transferRuleId : null),
   };
+}
+
+/** Whether any rule for this journey looks at earlier rides; most rules of most cities do not, and gathering costs more than pricing. */
+function asksHistory(ruleSet: CompiledRuleSet, { mode, medium }: JourneyFacts): boolean {
+  const rules = ruleSet.byMode.get(mode);
+  if (rules === undefined) return false;
+  return (
+    rules.accumulators.length > 0 ||
+    rules.caps.length > 0 ||
+    rules.categories.some(({ concessions }) => concessions.some(({ rule }) => rule.quota !== undefined)) ||
+    rules.transfers.some(
+      ({ scope }) => scope.mediums === null || (medium !== null && scope.mediums.has(medium)),
+    )
+  );
 }
 
 function storedOutcome(journey: StoredJourney): RideOutcome {
