@@ -72,6 +72,32 @@ test('the rules in force, asked about as another policy, change nothing', async 
   assert.equal(tally.riders.payLess + tally.riders.payMore, 0);
 });
 
+test('a held ride whose fare came later is one ride', async () => {
+  const before = await ask(ruleBook);
+  const [ridden] = day.journeys;
+  assert.ok(ridden);
+  const held = {
+    ...ridden,
+    journeyId: Buffer.alloc(16, 7),
+    ...{ outcome: 'held' as const, cause: 'no_rule_set', listFareFen: null, fareFen: null, concession: null },
+    ...{ ruleSetId: null, ruleSetVersion: null, resolvesJourneyId: null },
+  };
+  const { hot } = database;
+  await inSettlingTransaction(database, (transaction) =>
+    writeSettled(
+      transaction,
+      { journeys: [held], postings: [], settledTaps: [], nowWaiting: [], adjustments: [] },
+      database,
+    ),
+  );
+  assert.equal((await ask(ruleBook)).grounds.heldRides, before.grounds.heldRides + 1);
+  await hot`update journey set resolves_journey_id = ${held.journeyId} where journey_id = ${ridden.journeyId}`;
+  const priced = await ask(ruleBook);
+  assert.equal(priced.grounds.heldRides, before.grounds.heldRides);
+  assert.deepEqual(priced.tally.side, before.tally.side);
+  await hot`delete from journey where journey_id = ${held.journeyId}`;
+});
+
 test('from 65 instead of 70: exactly the registered riders of 67 ride for less, and the bureau pays what they save', async () => {
   const { tally, grounds } = await ask(policyNamed('ningbo-65'));
   const of67 = new Set(

@@ -98,7 +98,7 @@ export async function readCardRides(
     select ${transaction.unsafe(JOURNEY_COLUMNS)}, j.outcome, j.list_fare_fen, coalesce(a.fare_fen, j.fare_fen) as fare_fen,
       j.rule_set_id, j.rule_set_version,
       case when a.adjustment_id is null then j.concession_rule_id else a.concession_rule_id end as concession_rule_id,
-      jsonb_path_query_first(coalesce(a.trace, j.trace), ${TRANSFER_OF_TRACE}::jsonpath) #>> '{}' as transfer_rule_id,
+      jsonb_path_query_first(coalesce(a.trace, j.trace::jsonb), ${TRANSFER_OF_TRACE}::jsonpath) #>> '{}' as transfer_rule_id,
       case when a.adjustment_id is null then j.funder else a.funder end as funder,
       case when a.adjustment_id is null then j.claimed_fen else a.claimed_fen end as claimed_fen
     from unnest(

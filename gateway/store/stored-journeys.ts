@@ -113,6 +113,11 @@ export async function* streamJourneys(
   }
 }
 
+/** A held ride whose fare came later is two rows and one ride: the row that prices it stands for it. */
+const withoutPricedLater = (sql: postgres.ReservedSql): postgres.PendingQuery<postgres.Row[]> => sql`
+  and not (outcome = 'held' and exists (select from journey r
+    where r.service_date = j.service_date and r.pan_token = j.pan_token and r.resolves_journey_id = j.journey_id))`;
+
 function selectJourneys(
   sql: postgres.ReservedSql,
   { from, to }: DateRange,
@@ -124,7 +129,7 @@ function selectJourneys(
       entry_terminal_id, exit_terminal_id, (extract(epoch from started_at) * 1000)::bigint as started_ms,
       (extract(epoch from ended_at) * 1000)::bigint as ended_ms, outcome, cause, list_fare_fen, fare_fen, rule_set_id,
       rule_set_version, concession_rule_id, rider_category, funder, shortfall_fen, claimed_fen, ${part} as part
-    from journey where service_date between ${from} and ${to}
+    from journey j where service_date between ${from} and ${to} ${traces === 'whole' ? sql`` : withoutPricedLater(sql)}
     order by pan_token, psn, started_at, journey_id`;
 }
 
