@@ -69,7 +69,7 @@ function openSession(
   tokenKey: Uint8Array,
   nowMs: number,
 ): SessionToken | Refusal {
-  if (placement === null) return refuse('terminal_unknown', 'terminalId');
+  if (placement?.sm2PublicKey == null) return refuse('terminal_unknown', 'terminalId');
   if (placement.revokedAtMs !== null && nowMs >= placement.revokedAtMs)
     return refuse('terminal_revoked', 'terminalId');
   if (Math.abs(nowMs - proof.issuedAtMs) > SESSION_PROOF_WINDOW_MS)
