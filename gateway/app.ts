@@ -93,7 +93,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountTerminalSessions(app, { keys, tally, findPlacement: (id) => authority.findPlacement(id) });
   const sessions = new TerminalSessions(keys);
   mountTaps(app, { intake, sessions, tally });
-  mountTapBatches(app, { intake, sessions, tally });
+  mountTapBatches(app, { intake, sessions, tally, database });
   mountOperatorRoutes(app, { database, keys, dataKeys, profiles, tally, intake });
   const maker = new ListMaker(database, keys);
   const terminals = new TerminalWatch(database, (found) => {

@@ -66,12 +66,9 @@ export const ListPlanBody = z
         ),
       }),
     ),
-    listKey: z
-      .strictObject({ id: z.string(), sealed: z.string() })
-      .nullable()
-      .openapi({
-        description: 'sealed: SM2 C1C3C2 for this terminal, base64; null where it says it has the key',
-      }),
+    listKey: z.strictObject({ id: z.string(), sealed: z.string() }).nullable().openapi({
+      description: 'sealed: SM2 C1C3C2 for this terminal, base64; null where it says it has the key',
+    }),
   })
   .openapi('ListPlan');
 

@@ -105,7 +105,6 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
       sharePermille: read.value.sharePermille ?? TO_ALL.sharePermille,
     };
     const version = await maker.publishJson('gate_parameters', body, rollOut, context.var.nowMs);
-    atHand.forget();
     return context.json({ kind: 'gate_parameters', version }, 201);
   });
 
@@ -118,7 +117,6 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
     const rollOut = { sharePermille, scope: scope ?? TO_ALL.scope };
     const isKnown = await maker.rollOut(kind, version, rollOut, context.var.nowMs);
     if (!isKnown) return refusalResponse(context, refuse('not_found', 'version'));
-    atHand.forget();
     return context.json({ kind, version, ...rollOut }, 201);
   });
 
@@ -139,7 +137,6 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
       // Terminals that the version between was not meant for cannot go through it: they get the list whole.
       await maker.makeWholeHotlist(version, nowMs);
     }
-    atHand.forget();
     return context.json({ kind, version }, 201);
   });
 }
@@ -148,7 +145,10 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
 class ListsAtHand {
   readonly #database: Database;
   readonly #maker: ListMaker;
-  readonly #read = new Map<ListKind, { readonly atMs: number; readonly lists: Promise<PublishedList[]> }>();
+  readonly #read = new Map<
+    ListKind,
+    { readonly atMs: number; readonly changes: number; readonly lists: Promise<PublishedList[]> }
+  >();
 
   constructor(database: Database, maker: ListMaker) {
     this.#database = database;
@@ -157,15 +157,13 @@ class ListsAtHand {
 
   of(kind: ListKind, nowMs: number): Promise<PublishedList[]> {
     const known = this.#read.get(kind);
-    if (known !== undefined && performance.now() - known.atMs < AT_HAND_MS) return known.lists;
+    const { changes } = this.#maker;
+    const isNew = known?.changes === changes && performance.now() - known.atMs < AT_HAND_MS;
+    if (isNew) return known.lists;
     const lists = this.#fresh(kind, nowMs);
-    this.#read.set(kind, { atMs: performance.now(), lists });
+    this.#read.set(kind, { atMs: performance.now(), changes, lists });
     lists.catch(() => this.#read.delete(kind));
     return lists;
-  }
-
-  forget(): void {
-    this.#read.clear();
   }
 
   /** The newest word of each version: only that one is asked for by those who hold it. */

@@ -42,12 +42,18 @@ export class ListMaker {
   readonly #keys: KeyProvider;
   readonly #listKeyId: string;
   readonly #nameKey: HmacSm3Key;
+  #changes = 0;
 
   constructor(database: Database, keys: KeyProvider) {
     this.#database = database;
     this.#keys = keys;
     this.#listKeyId = listKeyIdOf(keys.listKey());
     this.#nameKey = new HmacSm3Key(keys.listKey());
+  }
+
+  /** Rises with everything that is published or said again by this process. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get listKeyId(): string {
@@ -226,6 +232,7 @@ export class ListMaker {
     return {
       ...name,
       announce: ({ bodyBytes, bodySm3 }) => {
+        this.#changes += 1;
         const { kind, version, form, listKeyId } = name;
         const statement = writeListStatement({
           ...{ kind, version, baseVersion: form === 'whole' ? null : version - 1 },

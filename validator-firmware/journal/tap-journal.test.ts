@@ -233,7 +233,7 @@ describe('tap journal', () => {
     assert.equal((await upgraded.append(recordOf)).tapSequence, 51);
     await upgraded.close();
     await rawly(async (store) => {
-      assert.equal((await store.get(Buffer.from('ff', 'hex')))?.[0], 2);
+      assert.equal((await store.get(Buffer.from('ff', 'hex')))?.[0], JOURNAL_FORMAT);
     });
   });
 
@@ -242,9 +242,9 @@ describe('tap journal', () => {
     await one.append(recordOf);
     await one.close();
     const mark = Buffer.from('ff', 'hex');
-    await rawly((store) => store.put(mark, Uint8Array.of(3)));
+    await rawly((store) => store.put(mark, Uint8Array.of(JOURNAL_FORMAT + 1)));
     await assert.rejects(open(), { code: 'journal_format_unknown' });
-    await rawly((store) => store.put(mark, Uint8Array.of(2)));
+    await rawly((store) => store.put(mark, Uint8Array.of(JOURNAL_FORMAT)));
     assert.equal((await open()).unacknowledgedCount(), 1);
   });
 
