@@ -55,12 +55,15 @@ describe('a gate that is alone for three days', () => {
   let validator: Validator;
   let client: TapGateClient;
   let identity: DeviceIdentity;
-  const startMs = Date.now();
-  let nowMs = startMs;
+  let startMs = 0;
+  let nowMs = 0;
 
   before(async () => {
     const random = seededRandom(SEED);
     gateway = await startOwnGateway({ seed: Buffer.from(SEED) });
+    // A minute on, so that what the gateway made at its start is of the past.
+    startMs = Date.now() + 60_000;
+    nowMs = startMs;
     folder = await mkdtemp(path.join(tmpdir(), 'offline-days-'));
     city = new City({
       ...{ baseUrl: gateway.baseUrl, data: gateway.data, keystore: gateway.keystore, nowMs },
@@ -178,6 +181,7 @@ describe('a gate that is alone for three days', () => {
       [],
     );
     assert.equal(lists.held('hotlist')?.version, 1);
+    assert.equal(gate.staleList(nowMs), null);
     assert.equal(await tap(0), 'hotlisted');
 
     // Two taps an hour, of cards that come again twelve hours later; nobody is heard from.

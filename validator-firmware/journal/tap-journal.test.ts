@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { tapSequence } from '@tapgate/sdk/wire/identifiers';
+import { JOURNAL_FORMAT } from './journal-key.ts';
 import { ENTRY_DAMAGED, TapJournal } from './tap-journal.ts';
 
 const STORAGE_KEY = Buffer.alloc(32, 0x4b);
