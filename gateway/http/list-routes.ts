@@ -177,7 +177,7 @@ class ListsAtHand {
       lists.map((list) =>
         isOld(list) && (list.version === newest || list.version >= spoken)
           ? this.#maker.say(list, list, nowMs)
-          : list,
+          : Promise.resolve(list),
       ),
     );
   }

@@ -48,7 +48,8 @@ export function enrolmentCode(random: Uint8Array): string {
 /** A code as a person may type it: letters of either size, with dashes or not. @returns null for what is none */
 export function readEnrolmentCode(typed: string): string | null {
   const letters = typed.toUpperCase().replaceAll(/[\s-]/g, '');
-  const isCode = letters.length === CODE_LETTERS && [...letters].every((letter) => ALPHABET.includes(letter));
+  const isCode =
+    letters.length === CODE_LETTERS && Array.from(letters).every((letter) => ALPHABET.includes(letter));
   return isCode ? letters.replaceAll(/(.{4})(?=.)/g, '$1-') : null;
 }
 

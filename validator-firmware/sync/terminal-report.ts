@@ -47,7 +47,7 @@ export class FaultBook {
   /** The oldest that wait. */
   waiting(): Promise<readonly NumberedFault[]> {
     return this.#inOrder(async () => {
-      const sent = Number((await this.#store.get(SENT_KEY))?.faultNo ?? 0);
+      const sent = (await this.#store.get(SENT_KEY))?.faultNo ?? 0;
       return this.#store.values({ gt: keyOf(sent), lt: SENT_KEY, limit: FAULTS_AT_A_TIME }).all();
     });
   }
