@@ -5,7 +5,9 @@ import { RelaxedSettings } from './limits/limits-server.ts';
 import { runLimits } from './limits/limits-run.ts';
 import { isMet } from './limits/limits-figures.ts';
 import { limitsTable } from './limits/limits-table.ts';
+import { figureLine, isWithinBound } from './micro/figure.ts';
 import { runMorningPeak } from './morning-peak-run.ts';
+import { runReconnect } from './reconnect-run.ts';
 
 // `npm run bench -- <what>`: load on a gateway of its own, on this machine only.
 
@@ -20,6 +22,10 @@ const HELP = `Usage: npm run bench -- <what> [options]
     --json                all figures as JSON on the standard output
     --scale N             per cent of the usual length of every phase (default 100)
     --profiles DIR        leaves CPU profiles of the gateway there
+
+  reconnect               18,000 terminals come back within five minutes, beside live taps
+    --scale N             per cent of the terminals and of the time (default 100)
+    --json                all figures as JSON on the standard output
 
   -h, --help              this text
 
@@ -40,6 +46,15 @@ async function run(): Promise<number> {
       profileFolder: values.profiles ?? null,
       json: values.json === true,
     });
+  }
+  if (positionals[0] === 'reconnect') {
+    const figures = await runReconnect({
+      scale: countArgument('--scale', values.scale ?? '100', { least: 1, most: 100 }) / 100,
+      onProgress: (line) => process.stderr.write(`${line}\n`),
+    });
+    if (values.json === true) process.stdout.write(`${JSON.stringify({ figures }, null, 2)}\n`);
+    else for (const figure of figures) process.stdout.write(`${figureLine(figure)}\n`);
+    return figures.every(isWithinBound) ? 0 : 1;
   }
   if (positionals[0] !== 'morning-peak') throw new UsageFault('say what to bench');
   const code = await runMorningPeak({

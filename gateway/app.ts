@@ -5,7 +5,13 @@ import { zoneClock } from './calendar/zone-clock.ts';
 import { categoriesOf, type RuleBook } from './fares/rule-book.ts';
 import { mountEnrolments, type EnrolmentCity } from './http/enrolment-routes.ts';
 import { mountJourneys } from './http/journey-routes.ts';
+
+import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { mountHotlist } from './http/hotlist-route.ts';
+import { mountListRoutes } from './http/list-routes.ts';
+import { mountTerminalRoutes } from './http/terminal-routes.ts';
+import { ListMaker } from './lists/list-maker.ts';
+import { TerminalWatch } from './terminals/terminal-watch.ts';
 import { mountOperatorRoutes } from './http/operator-routes.ts';
 import { TerminalSessions } from './http/bearer-token.ts';
 import { PeerGone } from './http/node-exchange.ts';
@@ -49,6 +55,9 @@ export type GatewayApp = {
   readonly sm2Workers: Sm2Workers;
   /** refusals by code, terminal and day; for the server in front, which refuses too */
   readonly tally: RefusalTally;
+
+  /** makes the lists that terminals take */
+  readonly maker: ListMaker;
   /** after the server has stopped listening: writes what waits and ends the worker threads; the database is left open */
   stop(): Promise<void>;
 };
@@ -84,9 +93,17 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountTerminalSessions(app, { keys, tally, findPlacement: (id) => authority.findPlacement(id) });
   const sessions = new TerminalSessions(keys);
   mountTaps(app, { intake, sessions, tally });
-  mountTapBatches(app, { intake, sessions, tally });
+  mountTapBatches(app, { intake, sessions, tally, database });
   mountOperatorRoutes(app, { database, keys, dataKeys, profiles, tally, intake });
-  mountHotlist(app, { database, keys });
+  const maker = new ListMaker(database, keys);
+  const terminals = new TerminalWatch(database, (found) => {
+    authority.replaceTerminals(found);
+  });
+  const findPlacement = (id: TerminalId) => authority.findPlacement(id);
+  const refreshTerminals = () => terminals.refresh();
+  mountTerminalRoutes(app, { database, keys, sessions, tally, findPlacement, refreshTerminals });
+  mountListRoutes(app, { database, keys, maker, sessions, findPlacement });
+  mountHotlist(app, { database, keys, maker });
   mountEnrolments(app, { database, keys, city: enrolmentCity(reference, ruleBook) });
   mountJourneys(app, { database });
   describeRoutes(app);
@@ -96,6 +113,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
     return refusalResponse(context, refuse('gateway_unavailable'));
   });
 
+  terminals.start(onFault);
   const flushing = setInterval(() => void tally.flush(), TALLY_FLUSH_MS);
   flushing.unref();
   return {
@@ -103,8 +121,11 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
     intake,
     sm2Workers,
     tally,
+
+    maker,
     stop: async () => {
       clearInterval(flushing);
+      await terminals.stop();
       await tally.flush();
       await sm2Workers.stop();
     },

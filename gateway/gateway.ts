@@ -7,6 +7,8 @@ import { loadRuleBook } from './fares/load-rule-sets.ts';
 import { fundersOf } from './fares/rule-book.ts';
 import { createGatewayServer } from './http/gateway-server.ts';
 import { priceHeldJourneys } from './jobs/price-held.ts';
+
+import { startMakingLists } from './lists/making-loop.ts';
 import { startSettling, type SettlingDependencies } from './jobs/settle-taps.ts';
 import { operatorToken } from './keys/demo-credentials.ts';
 import { KeystoreProvider } from './keys/keystore-provider.ts';
@@ -102,6 +104,8 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
   // Day types and rule sets were read a moment ago: what waited for them has its fare now.
   const pricingHeld = priceHeldJourneys(settling).catch(onFault);
   const loop = startSettling(settling, () => gateway.intake.isBusy, onFault);
+
+  const lists = startMakingLists(gateway.maker, onFault);
   const partitions = setInterval(() => {
     ensurePartitions(database, Date.now()).catch(onFault);
   }, PARTITIONS_EVERY_MS).unref();
@@ -113,6 +117,8 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
       clearInterval(partitions);
       await drain(server);
       await pricingHeld;
+
+      await lists.stop();
       await loop.stop();
       await gateway.stop();
     },

@@ -1,4 +1,6 @@
 import { TapGateError } from './error.ts';
+import type { ListEnvelope } from './lists/list-envelope.ts';
+import { isListKind, type ListKind } from './lists/list-kinds.ts';
 import { decideRetry, DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.ts';
 import type { TapSequence, TerminalId } from './wire/identifiers.ts';
 import { BATCH_RECORDS_MAX } from './wire/limits.ts';
@@ -132,6 +134,63 @@ export class TapGateClient {
     return answer;
   }
 
+  /**
+   * What this terminal has to fetch.
+   *
+   * @param held `<kind>:<version>` or `<kind>:<version>:<list key id>` with commas between; '' for nothing
+   * @param keyId of the list key that the terminal has; null for none
+   * @throws TapGateError
+   */
+  async getListPlan(held: string, keyId: string | null): Promise<ListPlan> {
+    const query = new URLSearchParams({ held, ...(keyId === null ? {} : { key: keyId }) });
+    const answer = await this.#request('GET', `/v1/lists?${query.toString()}`, null);
+    const plan = readListPlan(answer);
+    if (plan === null) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
+    return plan;
+  }
+
+  /**
+   * The body of a list from one of its bytes on, as it comes. Not repeated: who has some of it asks again for the rest.
+   *
+   * @param timeoutMs for the whole of it
+   * @throws TapGateError while it is read, too
+   */
+  async *fetchListBody(
+    list: { readonly kind: string; readonly version: number; readonly form: string },
+    fromByte: number,
+    timeoutMs: number,
+  ): AsyncGenerator<Uint8Array> {
+    const token = await this.#token();
+    try {
+      const response = await this.#fetch(
+        `${this.#baseUrl}/v1/lists/${list.kind}/${list.version}/${list.form}`,
+        {
+          headers: {
+            authorization: `Bearer ${token}`,
+            ...(fromByte === 0 ? {} : { range: `bytes=${fromByte}-` }),
+            ...this.#headers(),
+          },
+          signal: AbortSignal.timeout(timeoutMs),
+        },
+      );
+      if (!response.ok || response.body === null) throw refusalOf(await answerOf(response));
+      const isRest = response.status === 206;
+      if (fromByte > 0 && !isRest) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
+      for await (const part of response.body) yield part as Uint8Array;
+    } catch (cause) {
+      if (cause instanceof TapGateError) throw cause;
+      throw new TapGateError({ code: 'gateway_unreachable' }, { cause });
+    }
+  }
+
+  /** Tells the gateway how this terminal is. @returns the gateway's clock, ms since the Unix epoch @throws TapGateError */
+  async sendTerminalReport(report: object): Promise<{ readonly nowMs: number }> {
+    const answer = await this.#request('POST', '/v1/terminal-reports', report);
+    const nowMs = isObject(answer) ? answer['nowMs'] : null;
+    if (typeof nowMs !== 'number') throw new TapGateError({ code: 'answer_not_understood', status: 200 });
+    return { nowMs };
+  }
+
   async #request(method: 'GET' | 'POST', path: string, body: object | null): Promise<unknown> {
     const text = body === null ? null : JSON.stringify(body);
     const answer = await this.#authenticated((token) =>
@@ -205,14 +264,7 @@ export class TapGateClient {
 
   async #exchange(url: string, init: RequestInit): Promise<Answer> {
     try {
-      const response = await this.#fetch(url, init);
-      return {
-        ok: response.ok,
-        status: response.status,
-        requestId: response.headers.get('request-id'),
-        retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
-        text: await response.text(),
-      };
+      return await answerOf(await this.#fetch(url, init));
     } catch (cause) {
       const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
       throw new TapGateError({ code: timedOut ? 'answer_timed_out' : 'gateway_unreachable' }, { cause });
@@ -238,6 +290,60 @@ type Answer = {
   readonly retryAfterMs: number | null;
   readonly text: string;
 };
+
+async function answerOf(response: Response): Promise<Answer> {
+  return {
+    ok: response.ok,
+    status: response.status,
+    requestId: response.headers.get('request-id'),
+    retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
+    text: await response.text(),
+  };
+}
+
+/** What a gateway would have a terminal fetch, in order; each envelope is judged by the terminal itself. */
+export type ListPlan = {
+  /** the gateway's clock, ms since the Unix epoch */
+  readonly nowMs: number;
+  readonly lists: readonly { readonly kind: ListKind; readonly steps: readonly ListStep[] }[];
+  /** SM2 C1C3C2 for this terminal; null where it said that it has the key */
+  readonly listKey: { readonly id: string; readonly sealed: Uint8Array } | null;
+};
+
+export type ListStep = {
+  readonly version: number;
+  readonly form: 'whole' | 'delta';
+  readonly envelope: ListEnvelope;
+};
+
+function readListPlan(value: unknown): ListPlan | null {
+  if (!isObject(value) || typeof value['nowMs'] !== 'number' || !Array.isArray(value['lists'])) return null;
+  const lists: { kind: ListKind; steps: ListStep[] }[] = [];
+  for (const list of value['lists'] as unknown[]) {
+    if (!isObject(list) || typeof list['kind'] !== 'string' || !Array.isArray(list['steps'])) return null;
+    // A kind of a newer gateway is none of this terminal's business.
+    if (!isListKind(list['kind'])) continue;
+    const steps = (list['steps'] as unknown[]).map(readListStep);
+    if (!steps.every((step) => step !== null)) return null;
+    lists.push({ kind: list['kind'], steps });
+  }
+  const { listKey } = value;
+  if (listKey === null) return { nowMs: value['nowMs'], lists, listKey };
+  if (!isObject(listKey) || typeof listKey['id'] !== 'string' || typeof listKey['sealed'] !== 'string')
+    return null;
+  const sealed = Buffer.from(listKey['sealed'], 'base64');
+  return { nowMs: value['nowMs'], lists, listKey: { id: listKey['id'], sealed } };
+}
+
+function readListStep(value: unknown): ListStep | null {
+  if (!isObject(value) || !isObject(value['envelope'])) return null;
+  const { version, form, envelope } = value;
+  const { statement, keyId, signature } = envelope;
+  if (typeof version !== 'number' || (form !== 'whole' && form !== 'delta')) return null;
+  if (typeof statement !== 'string' || typeof keyId !== 'string' || typeof signature !== 'string')
+    return null;
+  return { version, form, envelope: { statement, keyId, signature } };
+}
 
 /** The gateway's error body is `{ error: { code, field?, message, requestId } }`; anything else is not a gateway's. */
 function refusalOf(answer: Answer): TapGateError {

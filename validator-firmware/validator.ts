@@ -13,6 +13,7 @@ import type { HotlistSnapshot } from './gate/hotlist-snapshot.ts';
 import { type RecentTap, rememberTap } from './gate/recent-taps.ts';
 import { tapRecordOf, type TerminalPlace } from './gate/tap-record-of.ts';
 import type { TapJournal } from './journal/tap-journal.ts';
+import type { TapRisk } from './journal/unsent-taps.ts';
 import type { KernelOutcome } from './kernel/kernel-outcome.ts';
 import { decideRestart } from './kernel/restart.ts';
 import { tapTransaction } from './kernel/tap-transaction.ts';
@@ -39,6 +40,8 @@ export type ValidatorSettings = {
   /** asked anew for each tap where it is a function: newer parameters may have been synced */
   readonly policy: GatePolicy | (() => GatePolicy);
   readonly journal: Pick<TapJournal, 'hasRoom' | 'append' | 'recentTaps'>;
+  /** what a tap may cost whose fare is found later, fen: limits on unsent taps count it; left out: 0 */
+  readonly tapRiskFen?: () => number;
   /** ms since the Unix epoch, for what is recorded */
   readonly clock: () => number;
   /** so many bytes that nobody can foresee */
@@ -122,6 +125,9 @@ export function createValidator(settings: ValidatorSettings): Validator {
 
       const tappedAtMs = settings.clock();
       const hotlist = settings.hotlist();
+      const isPriced = terminal.rail !== 'oda';
+      const amountFen = isPriced ? parameters.amountFen : (settings.tapRiskFen?.() ?? 0);
+      const risk: TapRisk = { amountFen, atMs: tappedAtMs };
       const cardKey = cardKeyOf(outcome, hotlist);
       const decision = decideGate({
         outcome,
@@ -129,7 +135,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
         hotlist,
         recentTaps,
         nowMs: tappedAtMs,
-        journalHasRoom: journal.hasRoom(),
+        journalHasRoom: journal.hasRoom(risk),
         staleList: settings.staleList?.(tappedAtMs) ?? null,
         policy: policyNow(),
       });
@@ -138,7 +144,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
       finish('gate');
 
       const { exchange } = outcome;
-      if (exchange === null || !journal.hasRoom())
+      if (exchange === null || !journal.hasRoom(risk))
         return { outcome, decision, tappedAtMs, tapSequence: null, record: null, steps };
       const { tapSequence, record } = await journal.append(
         (sequence) =>
@@ -154,6 +160,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
             (macInput) => hmacSm3(terminal.macKey, macInput),
           ),
         recentTap,
+        decision.decision === 'open' ? risk : { ...risk, amountFen: 0 },
       );
       finish('journal');
       return { outcome, decision, tappedAtMs, tapSequence, record, steps };

@@ -17,6 +17,7 @@ export const REFUSAL_STATUS: Readonly<Record<RefusalCode, ContentfulStatusCode>>
   method_not_allowed: 405,
   token_missing: 401,
   token_invalid: 401,
+  enrolment_refused: 403,
   not_found: 404,
 
   category_unknown: 422,

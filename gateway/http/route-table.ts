@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { DEVICE_ROUTES } from './device-route-table.ts';
 import {
   EnrolledBody,
   EnrolmentBody,
@@ -194,6 +195,7 @@ export const heldJourneysRoute = createRoute({
 });
 
 export const ROUTES = [
+  ...DEVICE_ROUTES,
   healthRoute,
   terminalSessionsRoute,
   tapsRoute,

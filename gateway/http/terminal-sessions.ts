@@ -69,13 +69,14 @@ function openSession(
   tokenKey: Uint8Array,
   nowMs: number,
 ): SessionToken | Refusal {
-  if (placement === null) return refuse('terminal_unknown', 'terminalId');
+  const publicKeyXy = placement?.sm2PublicKey ?? null;
+  if (placement === null || publicKeyXy === null) return refuse('terminal_unknown', 'terminalId');
   if (placement.revokedAtMs !== null && nowMs >= placement.revokedAtMs)
     return refuse('terminal_revoked', 'terminalId');
   if (Math.abs(nowMs - proof.issuedAtMs) > SESSION_PROOF_WINDOW_MS)
     return refuse('token_invalid', 'issuedAtMs');
   const verifies = sm2Verify({
-    publicKeyXy: placement.sm2PublicKey,
+    publicKeyXy,
     message: sessionProofMessage(proof),
     signatureRs: proof.signature,
   });

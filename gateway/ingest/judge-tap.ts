@@ -100,7 +100,8 @@ export function judgeTap(tap: TapToJudge, facts: TapFacts, proof: CardProof, now
   // 7
   if (facts.act !== null) return accepted({ outcome: 'loss', cause: 'atc_reused' }, false);
   // 8
-  const standing = hotlistStanding(facts.hotlistStays, tap.record.hotlistVersion, tap.record.tappedAtMs);
+  const recorded = { version: tap.record.hotlistVersion, bounds: facts.hotlistBounds };
+  const standing = hotlistStanding(facts.hotlistStays, recorded, tap.record.tappedAtMs);
   if (standing === 'on_held_list') return accepted({ outcome: 'loss', cause: 'hotlisted' }, actProven);
   // 9
   if (tap.bankId === null) return accepted({ outcome: 'loss', cause: 'bank_unknown' }, actProven);

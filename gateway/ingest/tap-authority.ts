@@ -24,7 +24,7 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
   readonly bins: BinTable;
   readonly caKeys: CaKeyTable;
   readonly revokedIssuerCertificates: ReadonlySet<string>;
-  readonly #terminals: ReadonlyMap<TerminalId, TerminalPlacement>;
+  #terminals: ReadonlyMap<TerminalId, TerminalPlacement>;
   readonly #keys: KeyProvider;
   readonly #macKeys = new Map<TerminalId, HmacSm3Key>();
   readonly #issuerCertificates = new Set<string>();
@@ -39,6 +39,11 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
 
   findPlacement(terminalId: TerminalId): TerminalPlacement | null {
     return this.#terminals.get(terminalId) ?? null;
+  }
+
+  /** Terminals as they stand from now on: one was enrolled, moved or revoked. */
+  replaceTerminals(terminals: ReadonlyMap<TerminalId, TerminalPlacement>): void {
+    this.#terminals = terminals;
   }
 
   /** Only called for terminals that are registered, so the memory of derived keys has their number as its bound. */

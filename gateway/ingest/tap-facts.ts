@@ -12,6 +12,16 @@ export type TapFacts = {
   readonly verifiedCertificateSm3: Uint8Array | null;
   /** stays of this card on the hotlist */
   readonly hotlistStays: readonly HotlistStay[];
+  /** which versions of the list the terminal can have held at the tap; null where no stay asks for it */
+  readonly hotlistBounds: HotlistBounds | null;
+};
+
+/** Of the versions that a record may name, the lowest and the highest that can be true. */
+export type HotlistBounds = {
+  /** the highest that the terminal had reported by then, or that was published before the age that is permitted */
+  readonly floor: number;
+  /** the newest that was published by then */
+  readonly ceiling: number;
 };
 
 export type DeliveredTap = {
@@ -40,4 +50,5 @@ export const NO_FACTS: TapFacts = {
   highestAtc: null,
   verifiedCertificateSm3: null,
   hotlistStays: [],
+  hotlistBounds: null,
 };

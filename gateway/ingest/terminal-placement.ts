@@ -13,8 +13,8 @@ export type TerminalPlacement = {
   readonly rail: Rail;
   /** 9F02 that a card must have signed here, fen; null where it is keyed in for each payment */
   readonly amountFen: number | null;
-  /** 64-byte X||Y under which the terminal proves itself */
-  readonly sm2PublicKey: Uint8Array;
+  /** 64-byte X||Y under which the terminal proves itself; null before it was enrolled */
+  readonly sm2PublicKey: Uint8Array | null;
   readonly revokedAtMs: number | null;
   /** IANA zone of the operator */
   readonly zone: string;

@@ -332,7 +332,8 @@ function distinctIdentities(taps: TapUnderWay[]): { batch: TapUnderWay[]; again:
 
 function keysOf({ tap }: TapUnderWay): Parameters<typeof readTapFacts>[1][number] {
   const { panToken, psn, atc } = tap.card;
-  return { terminalId: tap.record.terminalId, tapSequence: tap.record.tapSequence, panToken, psn, atc };
+  const { terminalId, tapSequence, tappedAtMs } = tap.record;
+  return { terminalId, tapSequence, tappedAtMs, panToken, psn, atc };
 }
 
 function causeOf(verdict: TapVerdict): string | null {

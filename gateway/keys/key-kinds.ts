@@ -57,6 +57,21 @@ export const KEY_KINDS = {
     usage: 'signs the manifests of clearing files',
     keptBecause: null,
   },
+  'list-signing': {
+    algorithm: 'SM2',
+    bytes: 32,
+    each: 'gateway',
+    usage: 'signs the lists that terminals take',
+    keptBecause:
+      'terminals were given its public half when they were enrolled, and take no list of another key',
+  },
+  'list-key': {
+    algorithm: 'HMAC-SM3',
+    bytes: 32,
+    each: 'gateway',
+    usage: 'names cards on the lists that terminals take',
+    keptBecause: null,
+  },
   'claim-salt': {
     algorithm: 'HMAC-SM3',
     bytes: 32,

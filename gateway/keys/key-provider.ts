@@ -25,6 +25,12 @@ export interface KeyProvider {
   signManifest(manifest: Uint8Array): Uint8Array;
   /** 64-byte X||Y under which manifests verify. */
   manifestPublicKey(): Uint8Array;
+  /** SM2 signature r||s (64 bytes) over what a list's envelope says, default user id. Random: made once and stored. */
+  signList(message: Uint8Array): Uint8Array;
+  /** The key under which lists verify: 64-byte X||Y, and the id by which envelopes name it. */
+  listSigningKey(): { readonly keyId: string; readonly publicKeyXy: Uint8Array };
+  /** HMAC-SM3 key (32 bytes) that names cards on lists for terminals; it goes to terminals, each time encrypted to one. */
+  listKey(): Uint8Array;
   /** HMAC-SM3 key (32 bytes) of the short-lived tokens that terminals get. */
   sessionTokenKey(): Uint8Array;
   /** Salt of the card pseudonyms in a funder's subsidy claim, 32 bytes. */

@@ -77,6 +77,21 @@ export class KeystoreProvider implements KeyProvider {
     return publicKeyXy;
   }
 
+  signList(message: Uint8Array): Uint8Array {
+    const { secret } = this.#keystore.current('list-signing');
+    return sm2Sign({ privateKey: secret, publicKeyXy: this.listSigningKey().publicKeyXy, message });
+  }
+
+  listSigningKey(): { readonly keyId: string; readonly publicKeyXy: Uint8Array } {
+    const { publicKeyXy, version } = this.#keystore.current('list-signing');
+    if (publicKeyXy === null) throw new KeyFault('key list-signing has no public half');
+    return { keyId: `list-signing/${version}`, publicKeyXy };
+  }
+
+  listKey(): Uint8Array {
+    return this.#keystore.current('list-key').secret;
+  }
+
   sessionTokenKey(): Uint8Array {
     return this.#keystore.current('session-token').secret;
   }

@@ -1,12 +1,13 @@
 import { sql as drizzleSql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import * as lists from './schema/lists.ts';
 import * as money from './schema/money.ts';
 import * as reference from './schema/reference.ts';
 import * as taps from './schema/taps.ts';
 import { faultsTranslated } from './store-fault.ts';
 
-const schema = { ...reference, ...taps, ...money };
+const schema = { ...reference, ...taps, ...money, ...lists };
 
 export type HotSql = postgres.Sql<{ int8: number }>;
 export type Transaction = postgres.TransactionSql<{ int8: number }>;

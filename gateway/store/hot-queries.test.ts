@@ -101,6 +101,7 @@ describe('the plans of the hot queries', () => {
       terminalId: 'T0000001',
       tapSequence: index + 1,
       atc: 1,
+      tappedAtMs: Date.now(),
     }));
     const written = await plansOf(() => readTapFacts(database, keys));
     refuseScans(written);

@@ -8,9 +8,17 @@ import { faultsTranslated } from './store-fault.ts';
 /** A card as the hotlist knows it. */
 export type ListedCard = { readonly panToken: PanToken; readonly psn: number };
 
+/** By what a card goes onto the lists of terminals: its sealed PAN, and its name under the list key of today. */
+export type CardListing = {
+  readonly panSealed: Uint8Array;
+  readonly listName: Uint8Array;
+  readonly listKeyId: string;
+};
+
 export type HotlistChange = {
   readonly publishedAtMs: number;
-  readonly add: readonly (ListedCard & { readonly reason: string })[];
+  /** without a listing a card is judged here, and no terminal is told of it */
+  readonly add: readonly (ListedCard & { readonly reason: string; readonly listing?: CardListing })[];
   readonly remove: readonly ListedCard[];
 };
 
@@ -40,7 +48,7 @@ export function publishHotlistVersion(database: Database, change: HotlistChange)
           .set({ removedVersion: version })
           .where(and(...ofCard(card), isNull(hotlistEntry.removedVersion)));
       }
-      for (const { panToken, psn, reason } of change.add) {
+      for (const { panToken, psn, reason, listing } of change.add) {
         const [held] = await transaction
           .select({ addedVersion: hotlistEntry.addedVersion })
           .from(hotlistEntry)
@@ -49,8 +57,42 @@ export function publishHotlistVersion(database: Database, change: HotlistChange)
         if (held !== undefined) continue;
         await transaction
           .insert(hotlistEntry)
-          .values({ panToken: bytesOfToken(panToken), psn, addedVersion: version, reason });
+          .values({ panToken: bytesOfToken(panToken), psn, addedVersion: version, reason, ...listing });
       }
+      return version;
+    }),
+  );
+}
+
+/**
+ * Publishes the content of an earlier version as the next one: cards that were added since leave the list, those that left come
+ * back. Going forward again is the only way back, because terminals refuse a lower version.
+ *
+ * @returns the version's number; null when there is no such earlier version
+ */
+export function restoreHotlistVersion(
+  database: Database,
+  order: { readonly earlier: number; readonly publishedAtMs: number },
+): Promise<number | null> {
+  return faultsTranslated(() =>
+    database.orm.transaction(async (transaction) => {
+      await transaction.execute(sql`select pg_advisory_xact_lock(${PUBLISHING_LOCK})`);
+      const [latest] = await transaction
+        .select({ version: sql<number>`coalesce(max(${hotlistVersion.version}), 0)::int` })
+        .from(hotlistVersion);
+      const newest = latest?.version ?? 0;
+      if (order.earlier < 1 || order.earlier >= newest) return null;
+      const version = newest + 1;
+      await transaction
+        .insert(hotlistVersion)
+        .values({ version, publishedAt: new Date(order.publishedAtMs) });
+      await transaction.execute(sql`
+        insert into hotlist_entry (pan_token, psn, added_version, reason, pan_sealed, list_name, list_key_id)
+        select pan_token, psn, ${version}, reason, pan_sealed, list_name, list_key_id from hotlist_entry
+        where added_version <= ${order.earlier} and removed_version > ${order.earlier}`);
+      await transaction.execute(sql`
+        update hotlist_entry set removed_version = ${version}
+        where added_version > ${order.earlier} and added_version < ${version} and removed_version is null`);
       return version;
     }),
   );

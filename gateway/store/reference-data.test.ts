@@ -82,7 +82,7 @@ test('loading again changes what changed and nothing else: a revoked terminal st
   assert.equal(placement?.revokedAtMs, Date.parse('2026-11-21T09:00:00Z'));
   assert.equal(placement.serviceDayStartMs, 5 * 3_600_000);
   assert.deepEqual(
-    Buffer.from(placement.sm2PublicKey),
+    Buffer.from(placement.sm2PublicKey ?? []),
     Buffer.from(keystoreOf('two').current('terminal/M1S3IN01').publicKeyXy ?? []),
   );
   assert.equal(reference.terminals.size, 24);

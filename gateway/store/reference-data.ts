@@ -96,7 +96,14 @@ export async function writeReferenceData(database: Database, rows: ReferenceRows
       await transaction
         .insert(terminal)
         .values(terminals)
-        .onConflictDoUpdate({ target: terminal.terminalId, set: asProposed(terminal, 'revokedAt') });
+        .onConflictDoUpdate({
+          target: terminal.terminalId,
+          set: {
+            ...asProposed(terminal, 'revokedAt', 'enrolledAt', 'changedAt'),
+            // A key that a device made itself stands; the keystore's is for terminals of a demonstration.
+            sm2PublicKey: sql`case when ${terminal.enrolledAt} is null then excluded.sm2_public_key else ${terminal.sm2PublicKey} end`,
+          },
+        });
       await transaction
         .insert(bank)
         .values(banks.map(({ nameEn: _nameEn, bins: _bins, ...row }) => row))
@@ -166,16 +173,52 @@ export async function loadReferenceData(database: Database): Promise<ReferenceDa
     operators: operatorOf,
     lines: lineOf,
     stations: new Map(stations.map((row) => [row.stationId, row])),
-    terminals: new Map(
-      terminals.map((row) => {
-        const placement = placementFrom(row, operatorOf.get(row.operatorId), lineOf.get(row.lineId));
-        return [placement.terminalId, placement];
-      }),
-    ),
+    terminals: placementsOf(terminals, operatorOf, lineOf),
     banks: new Map(banks.map((row) => [row.bankId, row])),
     bins: new BinTable(bins),
     caKeys: buildCaKeyTable(caKeys.map(caKeyFrom)),
   };
+}
+
+/** Terminals as they stand now: enrolled and revoked while a gateway runs. @throws StoreFault */
+export async function loadTerminals(database: Database): Promise<ReadonlyMap<TerminalId, TerminalPlacement>> {
+  const { orm } = database;
+  const [operators, lines, terminals] = await faultsTranslated(() =>
+    Promise.all([orm.select().from(operator), orm.select().from(line), orm.select().from(terminal)]),
+  );
+  return placementsOf(
+    terminals,
+    new Map(operators.map((row) => [row.operatorId, row])),
+    new Map(lines.map((row) => [row.lineId, lineFrom(row)])),
+  );
+}
+
+function placementsOf(
+  terminals: readonly (typeof terminal.$inferSelect)[],
+  operatorOf: ReadonlyMap<string, typeof operator.$inferSelect>,
+  lineOf: ReadonlyMap<string, Line>,
+): ReadonlyMap<TerminalId, TerminalPlacement> {
+  return new Map(
+    terminals.map((row) => {
+      const placement = placementFrom(row, operatorOf.get(row.operatorId), lineOf.get(row.lineId));
+      return [placement.terminalId, placement];
+    }),
+  );
+}
+
+/** The authority keys as terminals are given them, in the order of their names. @throws StoreFault */
+export async function readCaKeyRows(
+  database: Database,
+): Promise<
+  readonly { rid: string; index: number; algorithm: string; publicKey: string; expiresOn: string }[]
+> {
+  const rows = await faultsTranslated(() =>
+    database.orm.select().from(caKey).orderBy(caKey.rid, caKey.keyIndex),
+  );
+  return rows.map(({ rid, keyIndex, algorithm, publicKey, expiresOn }) => ({
+    ...{ rid, index: keyIndex, algorithm, expiresOn },
+    publicKey: hex(publicKey),
+  }));
 }
 
 function lineFrom(row: typeof line.$inferSelect): Line {

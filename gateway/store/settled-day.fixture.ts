@@ -108,6 +108,9 @@ function refusing(): KeyProvider {
     open: no,
     signManifest: no,
     manifestPublicKey: no,
+    signList: no,
+    listSigningKey: no,
+    listKey: no,
     sessionTokenKey: no,
     claimSalt: no,
   };

@@ -1,6 +1,6 @@
 import type { PanToken } from '@tapgate/sdk/wire/identifiers';
 import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
-import type { DeliveredTap, HotlistStay, ReportedAct, TapFacts } from '../ingest/tap-facts.ts';
+import type { DeliveredTap, HotlistBounds, HotlistStay, ReportedAct, TapFacts } from '../ingest/tap-facts.ts';
 import type { Database } from './connection.ts';
 import { hexByteaArray, numberArray, textArray } from './array-literal.ts';
 import { faultsTranslated } from './store-fault.ts';
@@ -12,11 +12,13 @@ export type TapKeys = {
   readonly panToken: PanToken;
   readonly psn: number;
   readonly atc: number;
+  /** by the terminal's clock, ms since the Unix epoch */
+  readonly tappedAtMs: number;
 };
 
-/** One row of one of the four arms; what an arm has not is null. */
+/** One row of one of the five arms; what an arm has not is null. */
 type FactRow = {
-  readonly arm: 'delivered' | 'act' | 'card' | 'hotlist';
+  readonly arm: 'delivered' | 'act' | 'card' | 'hotlist' | 'bounds';
   readonly terminal_id: string | null;
   readonly number: number | null;
   readonly pan_token: Uint8Array | null;
@@ -30,7 +32,7 @@ type FactRow = {
 };
 
 /**
- * Everything the store knows that bears on these taps, in one query of four arms, each an index look-up for each key. Every
+ * Everything the store knows that bears on these taps, in one query of five arms, each an index look-up for each key. Every
  * arm joins one table to the list of keys (or tables of one card to each other), which PostgreSQL answers from its primary
  * keys and Citus pushes down to its shards.
  *
@@ -46,6 +48,7 @@ export async function readTapFacts(database: Database, keys: readonly TapKeys[])
     { readonly highestAtc: number | null; readonly certificateSm3: Uint8Array }
   >();
   const stays = new Map<string, HotlistStay[]>();
+  const bounds = new Map<string, HotlistBounds>();
   for (const row of rows) {
     const card = cardName(row.pan_token, row.psn);
     switch (row.arm) {
@@ -65,6 +68,12 @@ export async function readTapFacts(database: Database, keys: readonly TapKeys[])
         break;
       case 'card':
         cards.set(card, { highestAtc: row.atc, certificateSm3: present(row.bytes) });
+        break;
+      case 'bounds':
+        bounds.set(`${row.terminal_id ?? ''}|${row.number ?? 0}`, {
+          floor: row.atc ?? 0,
+          ceiling: row.until ?? 0,
+        });
         break;
       case 'hotlist': {
         const stay = {
@@ -86,9 +95,18 @@ export async function readTapFacts(database: Database, keys: readonly TapKeys[])
       highestAtc: known?.highestAtc ?? null,
       verifiedCertificateSm3: known?.certificateSm3 ?? null,
       hotlistStays: stays.get(card) ?? [],
+      hotlistBounds: bounds.get(`${key.terminalId}|${key.tapSequence}`) ?? null,
     };
   });
 }
+
+/**
+ * How old a list may be before whoever opens a gate by it bears the loss himself: what gate parameters have at most, and a day for a
+ * terminal that was told late.
+ */
+const HOTLIST_AGE_PERMITTED = '4 days';
+/** A terminal's clock may be ahead of the gateway's by as much as its taps may lie in the future. */
+const CLOCKS_APART = '10 minutes';
 
 const FACTS = `
 select 'delivered' as arm, t.terminal_id, t.tap_sequence as number, null::bytea as pan_token, null::smallint as psn,
@@ -109,7 +127,21 @@ union all
 select 'hotlist', null, h.added_version, h.pan_token, h.psn, null, null, null, null, h.removed_version, v.published_at
 from unnest($3::bytea[], $4::smallint[]) as k (pan_token, psn)
 join hotlist_entry h on h.pan_token = k.pan_token and h.psn = k.psn
-join hotlist_version v on v.version = h.added_version`;
+join hotlist_version v on v.version = h.added_version
+union all
+select 'bounds', k.terminal_id, k.tap_sequence, null, null,
+  greatest(
+    (select max(t.version) from terminal_held_version t
+      where t.terminal_id = k.terminal_id and t.kind = 'hotlist' and t.since <= k.tapped_at),
+    (select v.version from hotlist_version v
+      where v.published_at <= k.tapped_at - interval '${HOTLIST_AGE_PERMITTED}' order by v.published_at desc, v.version desc limit 1)),
+  null, null, null,
+  (select v.version from hotlist_version v
+    where v.published_at <= k.tapped_at + interval '${CLOCKS_APART}' order by v.published_at desc, v.version desc limit 1),
+  null
+from unnest($1::text[], $2::bigint[], $3::bytea[], $4::smallint[], $6::timestamptz[])
+  as k (terminal_id, tap_sequence, pan_token, psn, tapped_at)
+where exists (select from hotlist_entry h where h.pan_token = k.pan_token and h.psn = k.psn)`;
 
 function factsQuery({ hot }: Database, keys: readonly TapKeys[]): Promise<FactRow[]> {
   const parameters = [
@@ -118,6 +150,7 @@ function factsQuery({ hot }: Database, keys: readonly TapKeys[]): Promise<FactRo
     hexByteaArray(keys.map((key) => key.panToken)),
     numberArray(keys.map((key) => key.psn)),
     numberArray(keys.map((key) => key.atc)),
+    textArray(keys.map((key) => new Date(key.tappedAtMs).toISOString())),
   ];
   return hot.unsafe<FactRow[]>(FACTS, parameters, { prepare: true });
 }

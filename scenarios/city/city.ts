@@ -24,6 +24,8 @@ export type CitySettings = {
   /** one journal a terminal; kept, because a tap sequence never restarts */
   readonly journalsFolder: string;
   readonly nowMs: number;
+  /** time and hotlist as they are asked for each tap; left out: a clock that a scenario moves, from nowMs on */
+  readonly now?: (listKey: Uint8Array) => CityNow;
   readonly random: (byteCount: number) => Uint8Array;
   readonly ruleSetVersion: string;
 };
@@ -57,7 +59,7 @@ export class City {
     this.#caKeys = demoCaKeys(settings.keystore);
     this.#listKey = hmacSm3(settings.keystore.current('claim-salt').secret, Buffer.from('demo hotlist key'));
     const empty = { version: 0, publishedAtMs: settings.nowMs, listKey: this.#listKey };
-    this.now = { nowMs: settings.nowMs, hotlist: hotlistOfKeys(empty, []) };
+    this.now = settings.now?.(this.#listKey) ?? { nowMs: settings.nowMs, hotlist: hotlistOfKeys(empty, []) };
   }
 
   /** Opens a terminal with its journal, or gives the one that is open. @throws RangeError for an id of no terminal */

@@ -33,6 +33,11 @@ export const REFUSALS = [
     where: 'request',
     text: 'The bearer token is unknown, expired, or not for this route.',
   },
+  {
+    code: 'enrolment_refused',
+    where: 'request',
+    text: 'There is no code for this terminal, it has expired or been used, or the request was not made with it.',
+  },
   { code: 'not_found', where: 'request', text: 'There is nothing of that name.' },
 
   // A desk may not write this enrolment.

@@ -132,6 +132,8 @@ async function endPresentation(slot: Slot, reader: string): Promise<void> {
   announce(slot, reader);
 }
 
+// A Ctrl-C at the gate's console reaches this process too; the gate decides when it has finished.
+process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message: ToReaderProcess) => {
   void transmit(message);

@@ -17,6 +17,7 @@ export const DISPOSAL_OF_REFUSAL: Readonly<
   method_not_allowed: 'keep',
   token_missing: 'keep',
   token_invalid: 'keep',
+  enrolment_refused: 'keep',
   not_found: 'keep',
 
   record_not_base64: 'set_aside',

@@ -7,12 +7,13 @@ import { isTapSequence, type TapSequence } from '@tapgate/sdk/wire/identifiers';
  *   01 | 4 bytes  an unacknowledged tap record
  *   02 | 4 bytes  a record that the gateway refused for good: kept, no longer sent
  *   03 | 1 byte   a tap that this gate looks back on, in place (tap sequence mod 256): since format 2
+ *   04 | 4 bytes  what an unacknowledged tap may cost and when it was (unsent-taps.ts): since format 3
  *   ff            the format of the store, one byte in clear; a store without it is of format 1
  */
 export const NEXT_SEQUENCE_KEY: Uint8Array = Uint8Array.of(0x00);
 export const FORMAT_KEY: Uint8Array = Uint8Array.of(0xff);
 /** What this firmware writes. It reads every format from 1 on. */
-export const JOURNAL_FORMAT = 2;
+export const JOURNAL_FORMAT = 3;
 
 const RECENT_SPACE = 0x03;
 /** Places of taps that are looked back on; as many as gate/recent-taps.ts keeps. */
@@ -27,7 +28,7 @@ export const RECENT_BOUNDS = {
   lt: Uint8Array.of(RECENT_SPACE + 1),
 } as const;
 
-export const JOURNAL_SPACES = { unacknowledged: 0x01, refused: 0x02 } as const;
+export const JOURNAL_SPACES = { unacknowledged: 0x01, refused: 0x02, risk: 0x04 } as const;
 export type JournalSpace = keyof typeof JOURNAL_SPACES;
 
 export function journalKey(space: JournalSpace, sequence: TapSequence): Uint8Array {

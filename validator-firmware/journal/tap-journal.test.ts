@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { tapSequence } from '@tapgate/sdk/wire/identifiers';
+import { JOURNAL_FORMAT } from './journal-key.ts';
 import { ENTRY_DAMAGED, TapJournal } from './tap-journal.ts';
 
 const STORAGE_KEY = Buffer.alloc(32, 0x4b);
@@ -233,7 +234,7 @@ describe('tap journal', () => {
     assert.equal((await upgraded.append(recordOf)).tapSequence, 51);
     await upgraded.close();
     await rawly(async (store) => {
-      assert.equal((await store.get(Buffer.from('ff', 'hex')))?.[0], 2);
+      assert.equal((await store.get(Buffer.from('ff', 'hex')))?.[0], JOURNAL_FORMAT);
     });
   });
 
@@ -242,9 +243,9 @@ describe('tap journal', () => {
     await one.append(recordOf);
     await one.close();
     const mark = Buffer.from('ff', 'hex');
-    await rawly((store) => store.put(mark, Uint8Array.of(3)));
+    await rawly((store) => store.put(mark, Uint8Array.of(JOURNAL_FORMAT + 1)));
     await assert.rejects(open(), { code: 'journal_format_unknown' });
-    await rawly((store) => store.put(mark, Uint8Array.of(2)));
+    await rawly((store) => store.put(mark, Uint8Array.of(JOURNAL_FORMAT)));
     assert.equal((await open()).unacknowledgedCount(), 1);
   });
 

@@ -15,6 +15,8 @@ import {
 } from './journal-key.ts';
 import { packRecentTap, unpackRecentTap } from './recent-tap-entry.ts';
 import { packRefused, unpackRefused } from './refused-entry.ts';
+import type { UnsentLimits } from '@tapgate/sdk/lists/gate-parameters';
+import { packRisk, unpackRisk, UnsentTaps, type TapRisk } from './unsent-taps.ts';
 import { deriveSealingKeys, openEntry, sealEntry, type SealingKeys } from './sealed-entry.ts';
 
 export type JournalEntry = { readonly tapSequence: TapSequence; readonly record: Uint8Array };
@@ -26,6 +28,8 @@ export type JournalSettings = {
   readonly storageKey: Uint8Array;
   /** tap records that may wait for the gateway; taps beyond it are refused, because they could not be proven later */
   readonly unacknowledgedMax: number;
+  /** bounds on number, sum and age of what waits, as parameters have them now; left out: the number alone */
+  readonly limits?: () => UnsentLimits;
   /** where counting begins on a new store; a replaced device goes on after its predecessor's last sequence */
   readonly firstTapSequence?: TapSequence;
   /** makes the store, not yet open; a test gives one that loses power */
@@ -50,6 +54,8 @@ export class TapJournal {
   readonly #store: Store;
   readonly #keys: SealingKeys;
   readonly #unacknowledgedMax: number;
+  readonly #limits: (() => UnsentLimits) | null;
+  readonly #unsent: UnsentTaps;
   #nextSequence: number;
   #unacknowledged: number;
   #refused: number;
@@ -57,14 +63,16 @@ export class TapJournal {
   #tail: Promise<unknown> = Promise.resolve();
   #broken: JournalFault | null = null;
 
-  private constructor(store: Store, keys: SealingKeys, found: Survey, unacknowledgedMax: number) {
+  private constructor(store: Store, keys: SealingKeys, found: Survey, settings: JournalSettings) {
     this.#store = store;
     this.#keys = keys;
     this.#nextSequence = found.nextSequence;
     this.#unacknowledged = found.unacknowledged;
     this.#refused = found.refused;
     this.#recentTaps = found.recentTaps;
-    this.#unacknowledgedMax = unacknowledgedMax;
+    this.#unsent = found.unsent;
+    this.#unacknowledgedMax = settings.unacknowledgedMax;
+    this.#limits = settings.limits ?? null;
   }
 
   /**
@@ -84,20 +92,33 @@ export class TapJournal {
       const format = await formatOf(store);
       const found = await survey(store, keys, settings.firstTapSequence ?? tapSequence(1));
       await upgrade(store, format);
-      return new TapJournal(store, keys, found, settings.unacknowledgedMax);
+      return new TapJournal(store, keys, found, settings);
     } catch (cause) {
       await store.close();
       throw cause;
     }
   }
 
-  /** Whether one more tap can be kept. Asked before the gate decides, so that a full journal is a refusal and not a fault. */
-  hasRoom(): boolean {
+  /**
+   * Whether one more tap can be kept. Asked before the gate decides, so that a full journal is a refusal and not a fault.
+   *
+   * @param tap what it may cost, and when it is; left out where only the number is bounded
+   */
+  hasRoom(tap?: TapRisk): boolean {
+    const limits = this.#limits?.() ?? null;
+    const countMax = Math.min(this.#unacknowledgedMax, limits?.countMax ?? Infinity);
+    const isWithin = limits === null || tap === undefined || this.#unsent.hasRoomFor(tap, limits);
     return (
       this.#broken === null &&
-      this.#unacknowledged < this.#unacknowledgedMax &&
-      this.#nextSequence <= 0xffff_ffff
+      this.#unacknowledged < countMax &&
+      this.#nextSequence <= 0xffff_ffff &&
+      isWithin
     );
+  }
+
+  /** When the oldest tap that waits was made; null when none waits, or an older program wrote it. */
+  oldestUnsentAtMs(): number | null {
+    return this.#unsent.oldestAtMs();
   }
 
   unacknowledgedCount(): number {
@@ -118,11 +139,13 @@ export class TapJournal {
    * a power cut. A crash before it leaves neither the record nor the sequence, or both.
    *
    * @param recentTap what the gate will look back on; null where the card did not prove itself
+   * @param risk what the tap may cost until it is acknowledged; left out: it counts by number alone
    * @throws JournalFault `journal_full`, `journal_closed`, or `journal_write_failed`; whatever `makeRecord` throws
    */
   append(
     makeRecord: (sequence: TapSequence) => Uint8Array,
     recentTap: RecentTap | null = null,
+    risk?: TapRisk,
   ): Promise<JournalEntry> {
     return this.#inOrder(async () => {
       if (this.#unacknowledged >= this.#unacknowledgedMax) throw new JournalFault('journal_full');
@@ -134,7 +157,11 @@ export class TapJournal {
         ...(recentTap === null
           ? []
           : [this.#sealed(recentTapKey(sequence), packRecentTap(sequence, recentTap))]),
+        ...(risk === undefined
+          ? []
+          : [{ type: 'put' as const, key: journalKey('risk', sequence), value: packRisk(risk) }]),
       ]);
+      if (risk !== undefined) this.#unsent.add(sequence, risk);
       this.#nextSequence++;
       this.#unacknowledged++;
       return { tapSequence: sequence, record };
@@ -162,10 +189,12 @@ export class TapJournal {
     return this.#inOrder(async () => {
       const keys = sequences.map((sequence) => journalKey('unacknowledged', sequence));
       const present = await this.#store.hasMany(keys);
+      const risks = sequences.map((sequence) => journalKey('risk', sequence));
       await this.#store.batch(
-        keys.map((key) => ({ type: 'del', key })),
+        [...keys, ...risks].map((key) => ({ type: 'del', key })),
         { sync: false },
       );
+      for (const sequence of sequences) this.#unsent.remove(sequence);
       this.#unacknowledged -= present.filter(Boolean).length;
     });
   }
@@ -197,7 +226,11 @@ export class TapJournal {
     return this.#inOrder(async () => {
       const queued = journalKey('unacknowledged', sequence);
       if (!(await this.#store.has(queued))) return;
-      await this.#write([this.#sealed(journalKey('refused', sequence), packRefused(code, record))], [queued]);
+      await this.#write(
+        [this.#sealed(journalKey('refused', sequence), packRefused(code, record))],
+        [queued, journalKey('risk', sequence)],
+      );
+      this.#unsent.remove(sequence);
       this.#unacknowledged--;
       this.#refused++;
     });
@@ -252,7 +285,7 @@ async function formatOf(store: Store): Promise<number> {
 }
 
 /**
- * Makes a store of an earlier format one of this format. From 1 to 2 a space was added and no entry changed, so that the mark is all;
+ * Makes a store of an earlier format one of this format. From 1 to 2 and from 2 to 3 a space was added and no entry changed, so that the mark is all;
  * a step that changes entries does it in the same synced write as its mark, or again from the beginning after a power cut.
  */
 async function upgrade(store: Store, format: number): Promise<void> {
@@ -265,6 +298,7 @@ type Survey = {
   readonly unacknowledged: number;
   readonly refused: number;
   readonly recentTaps: readonly RecentTap[];
+  readonly unsent: UnsentTaps;
 };
 
 /**
@@ -278,7 +312,13 @@ async function survey(store: Store, keys: SealingKeys, firstTapSequence: TapSequ
   const queued = await store.keys(spaceBounds('unacknowledged')).all();
   const refused = await store.keys(spaceBounds('refused')).all();
   const lastKnown = Math.max(0, ...[queued, refused].map((all) => lastSequence(all)));
+  const unsent = new UnsentTaps();
+  for (const [key, value] of await store.iterator(spaceBounds('risk')).all()) {
+    const [sequence, risk] = [sequenceOfKey(key), unpackRisk(value)];
+    if (sequence !== null && risk !== null) unsent.add(sequence, risk);
+  }
   return {
+    unsent,
     nextSequence: Math.max(
       firstTapSequence,
       lastKnown + 1,

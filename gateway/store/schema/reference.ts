@@ -110,8 +110,13 @@ export const terminal = pgTable(
     lineId: text('line_id').notNull(),
     stationId: text('station_id'),
     tapKind: text('tap_kind').notNull(),
-    sm2PublicKey: bytea('sm2_public_key').notNull(),
+    /** null: was never enrolled */
+    sm2PublicKey: bytea('sm2_public_key'),
     revokedAt: timestamp('revoked_at', { withTimezone: true }),
+    /** when the device made its key; null: the key came from a keystore or not yet */
+    enrolledAt: timestamp('enrolled_at', { withTimezone: true }),
+    /** every gateway process reads a terminal again that changed */
+    changedAt: timestamp('changed_at', { withTimezone: true }).notNull().defaultNow(),
   },
   (table) => [
     foreignKey({
@@ -128,10 +133,14 @@ export const terminal = pgTable(
   ],
 );
 
-export const hotlistVersion = pgTable('hotlist_version', {
-  version: integer('version').primaryKey(),
-  publishedAt: timestamp('published_at', { withTimezone: true }).notNull(),
-});
+export const hotlistVersion = pgTable(
+  'hotlist_version',
+  {
+    version: integer('version').primaryKey(),
+    publishedAt: timestamp('published_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [index('hotlist_version_published').on(table.publishedAt, table.version)],
+);
 
 /** A card is on the list in every version v with addedVersion <= v and (removedVersion is null or v < removedVersion). */
 export const hotlistEntry = pgTable(
@@ -142,9 +151,17 @@ export const hotlistEntry = pgTable(
     addedVersion: integer('added_version').notNull(),
     removedVersion: integer('removed_version'),
     reason: text('reason').notNull(),
+    /** the PAN, sealed: a list for terminals names cards under a key of its own */
+    panSealed: bytea('pan_sealed'),
+    /** the card's name on terminals' lists, 16 bytes, under the list key of that id; null where no PAN was given */
+    listName: bytea('list_name'),
+    listKeyId: text('list_key_id'),
   },
   (table) => [
     primaryKey({ name: 'hotlist_entry_pk', columns: [table.panToken, table.psn, table.addedVersion] }),
+    index('hotlist_entry_added').on(table.addedVersion),
+    index('hotlist_entry_removed').on(table.removedVersion),
+    index('hotlist_entry_list_name').on(table.listName),
   ],
 );
 

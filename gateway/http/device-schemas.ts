@@ -1,0 +1,171 @@
+import { z } from '@hono/zod-openapi';
+import { LIST_KIND_NAMES } from '@tapgate/sdk/lists/list-kinds';
+import { TAP_KINDS } from '@tapgate/sdk/wire/rails';
+
+// The bodies that speak of terminals and of what they are given.
+
+const TerminalIdText = z.string().regex(/^[0-9A-Z]{8}$/);
+const Base64Of32 = z.string().regex(/^[A-Za-z0-9+/]{43}=$/);
+const Base64Of64 = z.string().regex(/^[A-Za-z0-9+/]{86}==$/);
+const Kind = z.enum(LIST_KIND_NAMES);
+
+export const TerminalCodeBody = z
+  .strictObject({
+    terminalId: TerminalIdText,
+    place: z
+      .strictObject({
+        lineId: z.string().max(64),
+        stationId: z.string().max(64).nullable(),
+        tapKind: z.enum(TAP_KINDS),
+      })
+      .optional()
+      .openapi({ description: 'of a terminal that is new; one that is registered stays where it is' }),
+  })
+  .openapi('TerminalCodeOrder');
+
+export const TerminalCodeAnswer = z
+  .strictObject({ terminalId: z.string(), code: z.string(), expiresAtMs: z.int() })
+  .openapi('TerminalCode', { description: 'shown this once; good for one enrolment' });
+
+export const TerminalIdBody = z.strictObject({ terminalId: TerminalIdText }).openapi('TerminalName');
+
+export type EnrolTerminalBody = z.output<typeof EnrolTerminalBody>;
+export const EnrolTerminalBody = z
+  .strictObject({
+    terminalId: TerminalIdText,
+    issuedAtMs: z.int().nonnegative(),
+    publicKey: Base64Of64,
+    signature: Base64Of64,
+    mac: Base64Of32,
+  })
+  .openapi('TerminalEnrolment', {
+    description:
+      'publicKey: SM2, X and Y. signature: SM2 over tapgate-terminal-enrolment|<terminalId>|<issuedAtMs>|<publicKey, hex>. mac: ' +
+      'HMAC-SM3 under the code over that text, a | and the signature in hex',
+  });
+
+export const EnrolledTerminalBody = z
+  .strictObject({ statement: z.string(), mac: z.string() })
+  .openapi('TerminalEnrolled', {
+    description:
+      'mac: HMAC-SM3 under the code over tapgate-terminal-enrolled| and the statement, a JSON text',
+  });
+
+export const EnvelopeBody = z
+  .strictObject({ statement: z.string(), keyId: z.string(), signature: z.string() })
+  .openapi('ListEnvelope');
+
+export const ListPlanBody = z
+  .strictObject({
+    nowMs: z.int(),
+    lists: z.array(
+      z.strictObject({
+        kind: Kind,
+        steps: z.array(
+          z.strictObject({ envelope: EnvelopeBody, version: z.int(), form: z.enum(['whole', 'delta']) }),
+        ),
+      }),
+    ),
+    listKey: z.strictObject({ id: z.string(), sealed: z.string() }).nullable().openapi({
+      description: 'sealed: SM2 C1C3C2 for this terminal, base64; null where it says it has the key',
+    }),
+  })
+  .openapi('ListPlan');
+
+export const TerminalReportBody = z
+  .strictObject({
+    sentAtMs: z.int().nonnegative(),
+    software: z.string().max(64),
+    lists: z.partialRecord(Kind, z.int().nonnegative()),
+    staleLists: z.array(Kind),
+    queueDepth: z.int().nonnegative(),
+    refusedRecords: z.int().nonnegative(),
+    oldestUnsentAtMs: z.int().nonnegative().nullable(),
+    faults: z
+      .array(
+        z.strictObject({
+          faultNo: z.int().positive(),
+          code: z.string().regex(/^[a-z0-9_]{1,40}$/),
+          atMs: z.int().nonnegative(),
+          detail: z
+            .string()
+            .regex(/^[\x20-\x7e]{1,100}$/)
+            .nullable(),
+        }),
+      )
+      .max(500),
+  })
+  .openapi('TerminalReport');
+
+export const TerminalReportAnswer = z
+  .strictObject({ nowMs: z.int(), clockSkewMs: z.int() })
+  .openapi('TerminalReportTaken');
+
+export const TerminalsBody = z
+  .strictObject({
+    terminals: z.array(
+      z.strictObject({
+        terminalId: z.string(),
+        operatorId: z.string(),
+        lineId: z.string(),
+        stationId: z.string().nullable(),
+        tapKind: z.string(),
+        enrolledAt: z.iso.datetime().nullable(),
+        revokedAt: z.iso.datetime().nullable(),
+        lastSeenAt: z.iso.datetime().nullable(),
+        software: z.string().nullable(),
+        lists: z.record(z.string(), z.int()),
+        staleLists: z.array(z.string()),
+        queueDepth: z.int().nullable(),
+        refusedRecords: z.int().nullable(),
+        oldestUnsentAt: z.iso.datetime().nullable(),
+        clockSkewMs: z.int().nullable(),
+        faultsOfDay: z.int(),
+      }),
+    ),
+  })
+  .openapi('Terminals');
+
+export const FaultsBody = z
+  .strictObject({
+    faults: z.array(
+      z.strictObject({
+        terminalId: z.string(),
+        faultNo: z.int(),
+        code: z.string(),
+        at: z.iso.datetime(),
+        receivedAt: z.iso.datetime(),
+        lineId: z.string(),
+        stationId: z.string().nullable(),
+        detail: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi('Faults');
+
+const Scope = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('all') }),
+  z.strictObject({ kind: z.literal('operator'), operatorId: z.string().max(64) }),
+  z.strictObject({ kind: z.literal('terminals'), terminalIds: z.array(TerminalIdText).max(1_000) }),
+]);
+const Share = z.int().min(0).max(1_000).openapi({ description: 'terminals of a thousand' });
+
+export const GateParametersBody = z
+  .strictObject({
+    parameters: z.record(z.string(), z.unknown()).openapi({ description: 'sdk/lists/gate-parameters.ts' }),
+    sharePermille: Share.optional(),
+    scope: Scope.optional(),
+  })
+  .openapi('GateParametersOrder');
+
+export const ListVersionBody = z
+  .strictObject({ kind: Kind, version: z.int().positive() })
+  .openapi('ListVersion');
+
+export const RollOutBody = z
+  .strictObject({ kind: Kind, version: z.int().positive(), sharePermille: Share, scope: Scope.optional() })
+  .openapi('ListRollOut');
+
+export const RestorationBody = z
+  .strictObject({ kind: z.enum(['hotlist', 'gate_parameters']), earlier: z.int().positive() })
+  .openapi('ListRestoration', { description: 'the content of an earlier version becomes the next one' });

@@ -1,0 +1,277 @@
+import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
+import type { Database } from './connection.ts';
+import { line, station, terminal } from './schema/reference.ts';
+import { terminalCode, terminalFault, terminalState } from './schema/lists.ts';
+import { faultsTranslated } from './store-fault.ts';
+
+/** Where a terminal is put up. */
+export type NewTerminal = {
+  readonly terminalId: string;
+  readonly lineId: string;
+  readonly stationId: string | null;
+  readonly tapKind: string;
+};
+
+/**
+ * Registers a terminal without a key. One that is there stays where it is.
+ *
+ * @returns false when the line, or the station on it, is not known
+ */
+export function registerTerminal(database: Database, placed: NewTerminal): Promise<boolean> {
+  return faultsTranslated(() =>
+    database.orm.transaction(async (transaction) => {
+      const [of] = await transaction
+        .select({ operatorId: line.operatorId })
+        .from(line)
+        .where(eq(line.lineId, placed.lineId));
+      if (of === undefined) return false;
+      if (placed.stationId !== null) {
+        const known = await transaction
+          .select({ stationId: station.stationId })
+          .from(station)
+          .where(and(eq(station.stationId, placed.stationId), eq(station.lineId, placed.lineId)));
+        if (known.length === 0) return false;
+      }
+      await transaction
+        .insert(terminal)
+        .values({ ...placed, operatorId: of.operatorId })
+        .onConflictDoNothing();
+      return true;
+    }),
+  );
+}
+
+export async function isTerminalRegistered(database: Database, terminalId: string): Promise<boolean> {
+  const rows = await faultsTranslated(() =>
+    database.orm
+      .select({ terminalId: terminal.terminalId })
+      .from(terminal)
+      .where(eq(terminal.terminalId, terminalId)),
+  );
+  return rows.length > 0;
+}
+
+export type SealedCode = {
+  readonly terminalId: string;
+  readonly codeSealed: Uint8Array;
+  readonly expiresAtMs: number;
+};
+
+/** A new code; the one before it, used or not, holds no more. */
+export async function writeCode(database: Database, code: SealedCode, tries: number): Promise<void> {
+  const { terminalId, codeSealed } = code;
+  const values = { codeSealed, expiresAt: new Date(code.expiresAtMs), triesLeft: tries };
+  await faultsTranslated(() =>
+    database.orm
+      .insert(terminalCode)
+      .values({ terminalId, ...values })
+      .onConflictDoUpdate({ target: terminalCode.terminalId, set: values }),
+  );
+}
+
+/** Takes one of the tries that a code allows. @returns null for no code, an expired one, or one without tries */
+export async function tryCode(
+  database: Database,
+  terminalId: string,
+  nowMs: number,
+): Promise<Uint8Array | null> {
+  const rows = await faultsTranslated(() =>
+    database.orm
+      .update(terminalCode)
+      .set({ triesLeft: sql`${terminalCode.triesLeft} - 1` })
+      .where(
+        and(
+          eq(terminalCode.terminalId, terminalId),
+          sql`${terminalCode.triesLeft} > 0`,
+          sql`${terminalCode.expiresAt} > ${new Date(nowMs).toISOString()}`,
+        ),
+      )
+      .returning({ codeSealed: terminalCode.codeSealed }),
+  );
+  return rows[0]?.codeSealed ?? null;
+}
+
+/**
+ * Gives a terminal its key and uses up the code, in one transaction: of two devices with the same code one is enrolled. A terminal
+ * that was revoked is in use again.
+ *
+ * @returns the tap sequence from which it counts on; null when the code was used or replaced meanwhile
+ */
+export function enrolTerminal(
+  database: Database,
+  order: {
+    readonly code: SealedCode['codeSealed'];
+    readonly terminalId: string;
+    readonly publicKeyXy: Uint8Array;
+    readonly nowMs: number;
+  },
+): Promise<number | null> {
+  const { terminalId, publicKeyXy, nowMs } = order;
+  return faultsTranslated(() =>
+    database.orm.transaction(async (transaction) => {
+      const used = await transaction
+        .delete(terminalCode)
+        .where(and(eq(terminalCode.terminalId, terminalId), eq(terminalCode.codeSealed, order.code)))
+        .returning({ terminalId: terminalCode.terminalId });
+      if (used.length === 0) return null;
+      await transaction
+        .update(terminal)
+        .set({
+          sm2PublicKey: publicKeyXy,
+          enrolledAt: new Date(nowMs),
+          revokedAt: null,
+          changedAt: sql`clock_timestamp()`,
+        })
+        .where(eq(terminal.terminalId, terminalId));
+      const last = await transaction.execute<{ last: string | null }>(
+        sql`select max(tap_sequence) as last from tap_identity where terminal_id = ${terminalId}`,
+      );
+      return Number(last[0]?.last ?? 0) + 1;
+    }),
+  );
+}
+
+/** From an instant on a terminal's records are refused. @returns false for no such terminal */
+export async function revokeTerminal(database: Database, terminalId: string, atMs: number): Promise<boolean> {
+  const rows = await faultsTranslated(() =>
+    database.orm
+      .update(terminal)
+      .set({
+        revokedAt: sql`coalesce(${terminal.revokedAt}, ${new Date(atMs).toISOString()})`,
+        changedAt: sql`clock_timestamp()`,
+      })
+      .where(eq(terminal.terminalId, terminalId))
+      .returning({ terminalId: terminal.terminalId }),
+  );
+  return rows.length > 0;
+}
+
+/** Tells one state of the register of terminals from another. */
+export async function readTerminalsMark(database: Database): Promise<string> {
+  const [row] = await faultsTranslated(
+    () => database.hot<{ mark: string }[]>`
+      select count(*) || ' ' || coalesce(max(changed_at), 'epoch')::text as mark from terminal`,
+  );
+  return row?.mark ?? '';
+}
+
+export type TerminalReport = {
+  readonly terminalId: string;
+  readonly receivedAtMs: number;
+  readonly software: string;
+  readonly lists: Readonly<Record<string, number>>;
+  readonly staleLists: readonly string[];
+  readonly queueDepth: number;
+  readonly refusedRecords: number;
+  readonly oldestUnsentAtMs: number | null;
+  readonly clockSkewMs: number;
+  readonly faults: readonly ReportedFault[];
+};
+
+export type ReportedFault = {
+  readonly faultNo: number;
+  readonly code: string;
+  readonly atMs: number;
+  readonly detail: string | null;
+};
+
+/** Writes what a terminal says of itself, in one statement; a fault that it has reported before stays one. */
+export async function writeTerminalReport(
+  database: Database,
+  report: TerminalReport,
+  place: { readonly lineId: string; readonly stationId: string | null },
+): Promise<void> {
+  const { terminalId, faults } = report;
+  const receivedAt = new Date(report.receivedAtMs);
+  const held = Object.entries(report.lists);
+  await faultsTranslated(
+    () => database.hot`
+    with state as (
+      insert into terminal_state (terminal_id, last_seen_at, software, lists, stale_lists, queue_depth, refused_records,
+        oldest_unsent_at, clock_skew_ms)
+      values (${terminalId}, ${receivedAt}, ${report.software}, ${JSON.stringify(report.lists)}::text::jsonb,
+        ${[...report.staleLists]}::text[], ${report.queueDepth}, ${report.refusedRecords},
+        ${report.oldestUnsentAtMs === null ? null : new Date(report.oldestUnsentAtMs)}, ${report.clockSkewMs})
+      on conflict (terminal_id) do update set last_seen_at = excluded.last_seen_at, software = excluded.software,
+        lists = excluded.lists, stale_lists = excluded.stale_lists, queue_depth = excluded.queue_depth,
+        refused_records = excluded.refused_records, oldest_unsent_at = excluded.oldest_unsent_at,
+        clock_skew_ms = excluded.clock_skew_ms
+    ), held as (
+      insert into terminal_held_version (terminal_id, kind, version, since)
+      select ${terminalId}, k.kind, k.version, ${receivedAt}
+      from unnest(${held.map(([kind]) => kind)}::text[], ${held.map(([, version]) => version)}::integer[]) as k (kind, version)
+      on conflict do nothing
+    )
+    insert into terminal_fault (terminal_id, fault_no, code, at, received_at, line_id, station_id, detail)
+    select ${terminalId}, f.fault_no, f.code, f.at, ${receivedAt}, ${place.lineId}, ${place.stationId}, f.detail
+    from unnest(${faults.map((fault) => fault.faultNo)}::bigint[], ${faults.map((fault) => fault.code)}::text[],
+      ${faults.map((fault) => new Date(fault.atMs).toISOString())}::timestamptz[],
+      ${faults.map((fault) => fault.detail)}::text[]) as f (fault_no, code, at, detail)
+    on conflict do nothing`,
+  );
+}
+
+const FAULTS_COUNTED_MS = 24 * 60 * 60 * 1000;
+
+/** Every terminal with what it said of itself last, by id. */
+export async function listTerminals(database: Database, nowMs: number) {
+  return faultsTranslated(async () => {
+    const { orm } = database;
+    const rows = await orm
+      .select({
+        terminal: {
+          terminalId: terminal.terminalId,
+          operatorId: terminal.operatorId,
+          lineId: terminal.lineId,
+          stationId: terminal.stationId,
+          tapKind: terminal.tapKind,
+          enrolledAt: terminal.enrolledAt,
+          revokedAt: terminal.revokedAt,
+        },
+        state: terminalState,
+      })
+      .from(terminal)
+      .leftJoin(terminalState, eq(terminalState.terminalId, terminal.terminalId))
+      .orderBy(terminal.terminalId);
+    const faults = await orm
+      .select({ terminalId: terminalFault.terminalId, count: sql<number>`count(*)::int` })
+      .from(terminalFault)
+      .where(gte(terminalFault.receivedAt, new Date(nowMs - FAULTS_COUNTED_MS)))
+      .groupBy(terminalFault.terminalId);
+    const faultsOf = new Map(faults.map((row) => [row.terminalId, row.count]));
+    return rows.map((row) => ({
+      ...row.terminal,
+      state: row.state,
+      faultsOfDay: faultsOf.get(row.terminal.terminalId) ?? 0,
+    }));
+  });
+}
+
+export type FaultQuery = {
+  readonly terminalId?: string;
+  readonly code?: string;
+  readonly since?: Date;
+  readonly before?: Date;
+};
+
+const FAULTS_MAX = 1_000;
+
+/** Faults by when they were received, newest first. */
+export async function listFaults(database: Database, query: FaultQuery) {
+  const { terminalId, code, since, before } = query;
+  return faultsTranslated(() =>
+    database.orm
+      .select()
+      .from(terminalFault)
+      .where(
+        and(
+          terminalId === undefined ? undefined : eq(terminalFault.terminalId, terminalId),
+          code === undefined ? undefined : eq(terminalFault.code, code),
+          since === undefined ? undefined : gte(terminalFault.receivedAt, since),
+          before === undefined ? undefined : lt(terminalFault.receivedAt, before),
+        ),
+      )
+      .orderBy(desc(terminalFault.receivedAt), terminalFault.terminalId, terminalFault.faultNo)
+      .limit(FAULTS_MAX),
+  );
+}
