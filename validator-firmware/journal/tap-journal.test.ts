@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { tapSequence } from '@tapgate/sdk/wire/identifiers';
 import { JOURNAL_FORMAT } from './journal-key.ts';
-import { ENTRY_DAMAGED, TapJournal } from './tap-journal.ts';
+import { ENTRY_DAMAGED, type JournalStore, TapJournal } from './tap-journal.ts';
 
 const STORAGE_KEY = Buffer.alloc(32, 0x4b);
 const MARK = 'a record that must not be readable at rest';
@@ -263,6 +263,39 @@ describe('tap journal', () => {
       Array.from({ length: 256 }, (_, index) => tapOf(index + 45)),
     );
   });
+
+  for (const [outcome, kept] of [
+    ['done', [1, 2]],
+    ['not done', [1]],
+  ] as const) {
+    test(`a write that failed and was ${outcome}: the journal gives no promise until it is opened anew, then what is there counts`, async () => {
+      const store: JournalStore = new ClassicLevel(directory, { keyEncoding: 'view', valueEncoding: 'view' });
+      // A disk that says no: after it has written, or without.
+      const write = Reflect.get(store, 'batch');
+      let failsNow = false;
+      mock.method(store, 'batch', async (...asked: unknown[]) => {
+        if (!failsNow || outcome === 'done') await Reflect.apply(write, store, asked);
+        if (failsNow) throw new Error('EIO');
+      });
+      const one = await TapJournal.open({
+        ...{ directory, storageKey: STORAGE_KEY, unacknowledgedMax: 100 },
+        storeAt: () => store,
+      });
+      journal = one;
+      await one.append(recordOf);
+      failsNow = true;
+      await assert.rejects(one.append(recordOf), { code: 'journal_write_failed' });
+      failsNow = false;
+      assert.equal(one.hasRoom(), false);
+      await assert.rejects(one.append(recordOf), { code: 'journal_write_failed' });
+      const again = await reopen();
+      assert.deepEqual(
+        (await again.oldestUnacknowledged(10)).map((entry) => Number(entry.tapSequence)),
+        kept,
+      );
+      assert.equal((await again.append(recordOf)).tapSequence, kept.length + 1);
+    });
+  }
 
   test('after close every call is refused', async () => {
     const one = await open();
