@@ -38,7 +38,7 @@ const STORE_OPTIONS = {
   compression: false,
   cacheSize: 2 * 1024 * 1024,
   writeBufferSize: 4 * 1024 * 1024,
-  maxOpenFiles: 20,
+  maxOpenFiles: 14,
 } as const;
 
 /**
