@@ -7,10 +7,10 @@ const SLICE_MS = 3;
 const REST_PER_SLICE = 3;
 
 /** Taps of one settling transaction: enough to share its commit, few enough to be done in a fraction of a second. */
-const BATCH = 1_000;
+const BATCH_ALONE = 1_000;
 
-/** While taps wait: what goes to the database in one piece keeps the thread for a few milliseconds only. */
-const BATCH_WHEN_BUSY = 256;
+/** Beside a gate: what goes to the database and comes from it in one piece keeps the thread for a few milliseconds only. */
+const BATCH_BESIDE_TAPS = 256;
 
 /**
  * How settling shares its thread and its database with the taps that wait for an answer: they come first, for somebody stands
@@ -18,16 +18,14 @@ const BATCH_WHEN_BUSY = 256;
  */
 export class SettlingPace {
   readonly #isBusy: () => boolean;
+  /** taps to take into one transaction */
+  readonly batch: number;
   #sliceStartedMs = performance.now();
 
   /** @param isBusy taps wait for an answer in this process; left out where settling has the process to itself */
-  constructor(isBusy: () => boolean = () => false) {
-    this.#isBusy = isBusy;
-  }
-
-  /** Taps to take into the next transaction. */
-  get batch(): number {
-    return this.#isBusy() ? BATCH_WHEN_BUSY : BATCH;
+  constructor(isBusy?: () => boolean) {
+    this.#isBusy = isBusy ?? (() => false);
+    this.batch = isBusy === undefined ? BATCH_ALONE : BATCH_BESIDE_TAPS;
   }
 
   /** Before each piece of work: lets others have the thread when the slice is used up. */

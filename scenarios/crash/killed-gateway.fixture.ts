@@ -52,10 +52,7 @@ export class KilledGateway {
     this.#process = child;
   }
 
-  /**
-   * Waits until gateway and database answer. The database is started again by its gateway; a gateway that has ended is started
-   * again as a supervisor would, for losing its database may end it (ARCHITECTURE.md "When the database dies").
-   */
+  /** Waits until gateway and database answer; the database is started again by its gateway. A gateway that has ended is counted. */
   async ready(): Promise<void> {
     const deadlineMs = performance.now() + START_MAX_MS;
     while (performance.now() < deadlineMs) {

@@ -1,0 +1,82 @@
+import postgres from 'postgres';
+
+// What postgres.js 3.4.9 does when a connection closes in the middle of a transaction: `begin` rejects, and then it sends ROLLBACK over
+// the connection that is gone, from a timer, which throws where nobody can catch it and ends the process (porsager/postgres
+// issues 1154 and 1208, open). So a transaction whose connection is lost must neither fail towards the library nor send
+// anything more: whoever called `begin` has been told already.
+
+type Work = (transaction: postgres.TransactionSql) => unknown;
+type Begin = (options: string, work: Work) => Promise<unknown>;
+
+/** Codes with which postgres.js and sockets say that a connection is gone. */
+const GONE = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'ECONNRESET',
+  'EPIPE',
+]);
+
+/** SQLSTATE 57P01 to 57P05: the server ends the session. */
+const ENDED_BY_SERVER = '57P';
+
+/** Makes the client's transactions outlive their connection quietly. @returns the same client */
+export function guardTransactions<Client extends postgres.Sql<{ int8: number }> | postgres.Sql>(
+  client: Client,
+): Client {
+  const begin: Begin = client.begin.bind(client);
+  const guarded = async (first: string | Work, second?: Work): Promise<unknown> => {
+    const [options, work] = typeof first === 'string' ? [first, second] : ['', first];
+    if (work === undefined) throw new TypeError('a transaction has work to do');
+    const session = { isLost: false };
+    try {
+      return await begin(options, (transaction) => runGuarded(transaction, work, session));
+    } catch (error) {
+      session.isLost = true;
+      throw error;
+    }
+  };
+  return Object.assign(client, { begin: guarded });
+}
+
+async function runGuarded(
+  transaction: postgres.TransactionSql,
+  work: Work,
+  session: { isLost: boolean },
+): Promise<unknown> {
+  try {
+    const result = await work(silencedWhenLost(transaction, session));
+    return session.isLost ? await never() : result;
+  } catch (error) {
+    if (session.isLost || isGone(error)) return never();
+    throw error;
+  }
+}
+
+/** The transaction's client, which sends nothing once its connection is lost. */
+function silencedWhenLost(
+  transaction: postgres.TransactionSql,
+  session: { readonly isLost: boolean },
+): postgres.TransactionSql {
+  const check = (): void => {
+    if (session.isLost) throw new Error('the connection of this transaction is lost');
+  };
+  return new Proxy(transaction, {
+    apply: (target, self, given: unknown[]): unknown => {
+      check();
+      return Reflect.apply(target, self, given);
+    },
+    get: (target, name, self): unknown => {
+      if (name === 'unsafe') check();
+      return Reflect.get(target, name, self);
+    },
+  });
+}
+
+const never = (): Promise<never> => new Promise<never>(() => undefined);
+
+function isGone(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof postgres.PostgresError) return cause.code.startsWith(ENDED_BY_SERVER);
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' && GONE.has(cause.code);
+}
