@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as nap } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { isTerminalId, type TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { openKeystore } from '@tapgate/gateway/keys/open-keystore';
 import { loadDemoData, type DemoData } from '@tapgate/gateway/operators/demo-reference';
 import { readSettings, type Settings } from '@tapgate/gateway/settings';
@@ -20,106 +18,25 @@ import { GateProgram } from '@tapgate/validator-firmware/gate-program';
 import { loadRiderSignals } from '@tapgate/validator-firmware/rider/load-rider-signals';
 import { City, type CityCard } from '../city/city.ts';
 import type { CityTerminal } from '../city/city-terminal.ts';
-import { countArgument, parsedOrUsage, runCommand, UsageFault } from '../command-line.ts';
+import { runCommand, UsageFault } from '../command-line.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { placesOf } from '../tap/places.ts';
+import { GateLog } from './gate-log.ts';
+import { overOnSignal, type Over } from './stop-signal.ts';
+import { HELP, readValidatorOrder, type ValidatorOrder } from './validator-order.ts';
 import { virtualRiders, walkThrough } from './virtual-riders.ts';
 
 // `npm run validator`: the program of one gate of the demonstration, from its reader to the gateway.
 
-const HELP = `Usage: npm run validator -- [options]
-
-The program of one gate: reader, kernel, decision, journal, barrier and display, and forwarding to the gateway whenever it can be
-reached. It decides alone when it cannot; what it owes lies encrypted in its journal.
-
-Options:
-  --reader KIND     virtual (cards in this process; Enter holds one into the field, q stops) or pcsc (the machine's readers, through pcscd);
-                    default virtual
-  --gate KIND       console (a line for each signal) or hid (a board on USB); default console
-  --board VID:PID   which board, hexadecimal; default 1209:0001
-  --gateway URL     default: HOST and PORT
-  --terminal ID     which terminal of the demonstration this is; default: a bus with concessions
-  --data-dir DIR    where its journal lies; default: journals in DATA_DIR. A terminal's journal is never begun anew: its sequence
-                    goes on
-  --simulate        a stream of virtual riders: most tap once, some come back, some pull too early
-  --between MS      mean time between them (default 1500)
-  --taps N          stop after so many taps
-  --seed TEXT       which riders come; a seed that was used on the same gateway is refused as copies (default: random)
-  --json            one JSON object a line
-  -h, --help        this text
-
-Environment: HOST, PORT, DATA_DIR, KEYSTORE_PASSPHRASE as for npm start, which makes the keystore that this reads.
-Exit code: 0 after Ctrl-C, SIGTERM or --taps; 2 for a command that makes no sense; 3 when a device's library is not installed.
-`;
-
 const READER = 'virtual reader';
-const DEFAULT_BETWEEN_MS = 1_500;
 const LAST_FORWARD_MS = 5_000;
 const EXIT_LIBRARY_ABSENT = 3;
-/** A keypress may reach us twice, from the terminal and from npm. */
-const SAME_KEYPRESS_MS = 1_000;
-
-type Order = {
-  readonly reader: 'virtual' | 'pcsc';
-  readonly gate: 'console' | 'hid';
-  readonly board: { readonly vendorId: number; readonly productId: number };
-  readonly gateway: string | null;
-  readonly terminalId: TerminalId | null;
-  readonly dataDir: string | null;
-  readonly simulate: boolean;
-  readonly betweenMs: number;
-  readonly taps: number;
-  readonly seed: string;
-  readonly json: boolean;
-};
-
-function readOrder(): Order | null {
-  const { values } = parsedOrUsage(() =>
-    parseArgs({
-      options: {
-        reader: { type: 'string', default: 'virtual' },
-        gate: { type: 'string', default: 'console' },
-        board: { type: 'string', default: '1209:0001' },
-        gateway: { type: 'string' },
-        terminal: { type: 'string' },
-        'data-dir': { type: 'string' },
-        simulate: { type: 'boolean', default: false },
-        between: { type: 'string' },
-        taps: { type: 'string' },
-        seed: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }),
-  );
-  if (values.help) return null;
-  const { reader, gate, simulate, json, between, taps, terminal } = values;
-  if (reader !== 'virtual' && reader !== 'pcsc') throw new UsageFault('--reader takes virtual or pcsc');
-  if (gate !== 'console' && gate !== 'hid') throw new UsageFault('--gate takes console or hid');
-  if (simulate && reader !== 'virtual') throw new UsageFault('--simulate needs --reader virtual');
-  const board = /^([0-9a-f]{4}):([0-9a-f]{4})$/i.exec(values.board);
-  if (board === null) throw new UsageFault('--board takes VID:PID, four hexadecimal digits each');
-  if (terminal !== undefined && !isTerminalId(terminal))
-    throw new UsageFault('--terminal takes eight of 0-9 A-Z');
-  if (values.gateway !== undefined && !/^https?:\/\/\S+$/.test(values.gateway))
-    throw new UsageFault('--gateway takes an http URL');
-  return {
-    ...{ reader, gate, simulate, json },
-    board: { vendorId: Number.parseInt(board[1] ?? '', 16), productId: Number.parseInt(board[2] ?? '', 16) },
-    gateway: values.gateway ?? null,
-    terminalId: terminal ?? null,
-    dataDir: values['data-dir'] ?? null,
-    betweenMs:
-      between === undefined
-        ? DEFAULT_BETWEEN_MS
-        : countArgument('--between', between, { least: 0, most: 3_600_000 }),
-    taps: taps === undefined ? Infinity : countArgument('--taps', taps, { least: 1, most: 1_000_000_000 }),
-    seed: values.seed ?? randomBytes(8).toString('hex'),
-  };
-}
 
 /** The demonstration as this gate's device: its place and keys from the keystore that the gateway made. */
-function openCity(order: Order, settings: Settings): { readonly city: City; readonly data: DemoData } {
+function openCity(
+  order: ValidatorOrder,
+  settings: Settings,
+): { readonly city: City; readonly data: DemoData } {
   const keystore = openKeystore(settings)?.keystore;
   if (keystore === undefined)
     throw new StartFault(
@@ -154,22 +71,7 @@ function regionOf(data: DemoData, terminalId: string): string {
   return operator.jurisdiction;
 }
 
-/** What happens at the gate, as lines for people or JSON for programs. */
-class GateLog {
-  readonly #json: boolean;
-
-  constructor(json: boolean) {
-    this.#json = json;
-  }
-
-  say(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
-    process.stdout.write(
-      this.#json ? `${JSON.stringify({ event, ...fields })}\n` : `${event.padEnd(8)} ${text}\n`,
-    );
-  }
-}
-
-async function run(order: Order): Promise<void> {
+async function run(order: ValidatorOrder): Promise<void> {
   const settings = readSettings(process.env);
   const { city, data } = openCity(order, settings);
   const terminalId = order.terminalId ?? placesOf(data).concessionBus;
@@ -190,7 +92,7 @@ type Gate = {
   readonly log: GateLog;
 };
 
-async function runGate(order: Order, gate: Gate): Promise<void> {
+async function runGate(order: ValidatorOrder, gate: Gate): Promise<void> {
   const { terminal, signals, log } = gate;
   const { journal, client } = terminal;
   const virtual = new VirtualReader([READER]);
@@ -284,39 +186,9 @@ async function untilEmpty(journal: CityTerminal['journal'], patienceMs: number):
   while (journal.unacknowledgedCount() > 0 && performance.now() < deadline) await nap(20);
 }
 
-type Over = {
-  readonly ended: Promise<void>;
-  readonly signal: AbortSignal;
-  readonly isOver: () => boolean;
-  readonly end: () => void;
-};
-
-/** Over with the first signal, or when told so. A second signal that is meant ends the process at once. */
-function overOnSignal(): Over {
-  const abort = new AbortController();
-  const ended = new Promise<void>((resolve) => {
-    abort.signal.addEventListener('abort', () => {
-      resolve();
-    });
-  });
-  let endedAt = 0;
-  const isOver = (): boolean => abort.signal.aborted;
-  const end = (): void => {
-    if (!isOver()) endedAt = performance.now();
-    abort.abort();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (isOver() && performance.now() - endedAt > SAME_KEYPRESS_MS) process.exit(1);
-      end();
-    });
-  }
-  return { ended, signal: abort.signal, isOver, end };
-}
-
 /** A stream of riders, or one for each line from the keyboard. */
 async function letRidersCome(
-  order: Order,
+  order: ValidatorOrder,
   { city, data }: Gate,
   reader: VirtualReader,
   over: Over,
@@ -347,7 +219,7 @@ async function letRidersCome(
 }
 
 await runCommand('validator', async () => {
-  const order = readOrder();
+  const order = readValidatorOrder();
   if (order === null) {
     process.stdout.write(HELP);
     return 0;
