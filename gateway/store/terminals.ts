@@ -131,26 +131,37 @@ export function enrolTerminal(
   );
 }
 
-/** From an instant on a terminal's records are refused. @returns false for no such terminal */
+/**
+ * From an instant on a terminal's records are refused. A code that waits for its enrolment holds no more: it would put the terminal in
+ * use again in whoever's hands it is.
+ *
+ * @returns false for no such terminal
+ */
 export async function revokeTerminal(database: Database, terminalId: string, atMs: number): Promise<boolean> {
-  const rows = await faultsTranslated(() =>
-    database.orm
-      .update(terminal)
-      .set({
-        revokedAt: sql`coalesce(${terminal.revokedAt}, ${new Date(atMs).toISOString()})`,
-        changedAt: sql`clock_timestamp()`,
-      })
-      .where(eq(terminal.terminalId, terminalId))
-      .returning({ terminalId: terminal.terminalId }),
+  return faultsTranslated(() =>
+    database.orm.transaction(async (transaction) => {
+      await transaction.delete(terminalCode).where(eq(terminalCode.terminalId, terminalId));
+      const rows = await transaction
+        .update(terminal)
+        .set({
+          revokedAt: sql`coalesce(${terminal.revokedAt}, ${new Date(atMs).toISOString()})`,
+          changedAt: sql`clock_timestamp()`,
+        })
+        .where(eq(terminal.terminalId, terminalId))
+        .returning({ terminalId: terminal.terminalId });
+      return rows.length > 0;
+    }),
   );
-  return rows.length > 0;
 }
 
-/** Tells one state of the register of terminals from another. */
+/**
+ * Tells one state of the register of terminals from another. By the sum of all times of change and not by the newest: of two changes
+ * at once the earlier may be committed last, and would never be seen.
+ */
 export async function readTerminalsMark(database: Database): Promise<string> {
   const [row] = await faultsTranslated(
     () => database.hot<{ mark: string }[]>`
-      select count(*) || ' ' || coalesce(max(changed_at), 'epoch')::text as mark from terminal`,
+      select count(*) || ' ' || coalesce(sum(extract(epoch from changed_at)), 0) as mark from terminal`,
   );
   return row?.mark ?? '';
 }
