@@ -9,13 +9,25 @@ const Base64Of32 = z.string().regex(/^[A-Za-z0-9+/]{43}=$/);
 const Base64Of64 = z.string().regex(/^[A-Za-z0-9+/]{86}==$/);
 const Kind = z.enum(LIST_KIND_NAMES);
 
+// What the store can hold, said here so that a terminal which sends more is refused and named, and is no fault of the gateway.
+const INTEGER_MAX = 2 ** 31 - 1;
+export const VERSION_MAX = INTEGER_MAX;
+/** the last instant of the year 9999 */
+const INSTANT_MAX_MS = 253_402_300_799_999;
+const Count = z.int().nonnegative().max(INTEGER_MAX);
+const Version = z.int().positive().max(VERSION_MAX);
+const InstantMs = z.int().nonnegative().max(INSTANT_MAX_MS);
+/** of a line, station or operator: whatever people write, but no control characters */
+const PlaceName = z.string().regex(/^[^\p{Cc}]{1,64}$/u);
+export const FAULT_CODE = /^[a-z0-9_]{1,40}$/;
+
 export const TerminalCodeBody = z
   .strictObject({
     terminalId: TerminalIdText,
     place: z
       .strictObject({
-        lineId: z.string().max(64),
-        stationId: z.string().max(64).nullable(),
+        lineId: PlaceName,
+        stationId: PlaceName.nullable(),
         tapKind: z.enum(TAP_KINDS),
       })
       .optional()
@@ -33,7 +45,7 @@ export type EnrolTerminalBody = z.output<typeof EnrolTerminalBody>;
 export const EnrolTerminalBody = z
   .strictObject({
     terminalId: TerminalIdText,
-    issuedAtMs: z.int().nonnegative(),
+    issuedAtMs: InstantMs,
     publicKey: Base64Of64,
     signature: Base64Of64,
     mac: Base64Of32,
@@ -74,19 +86,19 @@ export const ListPlanBody = z
 
 export const TerminalReportBody = z
   .strictObject({
-    sentAtMs: z.int().nonnegative(),
-    software: z.string().max(64),
-    lists: z.partialRecord(Kind, z.int().nonnegative()),
-    staleLists: z.array(Kind),
-    queueDepth: z.int().nonnegative(),
-    refusedRecords: z.int().nonnegative(),
-    oldestUnsentAtMs: z.int().nonnegative().nullable(),
+    sentAtMs: InstantMs,
+    software: z.string().regex(/^[\x20-\x7e]{0,64}$/),
+    lists: z.partialRecord(Kind, Count),
+    staleLists: z.array(Kind).max(LIST_KIND_NAMES.length),
+    queueDepth: Count,
+    refusedRecords: Count,
+    oldestUnsentAtMs: InstantMs.nullable(),
     faults: z
       .array(
         z.strictObject({
           faultNo: z.int().positive(),
-          code: z.string().regex(/^[a-z0-9_]{1,40}$/),
-          atMs: z.int().nonnegative(),
+          code: z.string().regex(FAULT_CODE),
+          atMs: InstantMs,
           detail: z
             .string()
             .regex(/^[\x20-\x7e]{1,100}$/)
@@ -145,7 +157,7 @@ export const FaultsBody = z
 
 const Scope = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('all') }),
-  z.strictObject({ kind: z.literal('operator'), operatorId: z.string().max(64) }),
+  z.strictObject({ kind: z.literal('operator'), operatorId: PlaceName }),
   z.strictObject({ kind: z.literal('terminals'), terminalIds: z.array(TerminalIdText).max(1_000) }),
 ]);
 const Share = z.int().min(0).max(1_000).openapi({ description: 'terminals of a thousand' });
@@ -158,14 +170,12 @@ export const GateParametersBody = z
   })
   .openapi('GateParametersOrder');
 
-export const ListVersionBody = z
-  .strictObject({ kind: Kind, version: z.int().positive() })
-  .openapi('ListVersion');
+export const ListVersionBody = z.strictObject({ kind: Kind, version: Version }).openapi('ListVersion');
 
 export const RollOutBody = z
-  .strictObject({ kind: Kind, version: z.int().positive(), sharePermille: Share, scope: Scope.optional() })
+  .strictObject({ kind: Kind, version: Version, sharePermille: Share, scope: Scope.optional() })
   .openapi('ListRollOut');
 
 export const RestorationBody = z
-  .strictObject({ kind: z.enum(['hotlist', 'gate_parameters']), earlier: z.int().positive() })
+  .strictObject({ kind: z.enum(['hotlist', 'gate_parameters']), earlier: Version })
   .openapi('ListRestoration', { description: 'the content of an earlier version becomes the next one' });

@@ -20,7 +20,7 @@ import {
   restorationsRoute,
   rollOutsRoute,
 } from './device-route-table.ts';
-import { GateParametersBody, RestorationBody, RollOutBody } from './device-schemas.ts';
+import { GateParametersBody, RestorationBody, RollOutBody, VERSION_MAX } from './device-schemas.ts';
 import { readJsonBody } from './request-body.ts';
 import { refusalResponse, type GatewayEnv } from './request-context.ts';
 import { readTerminal } from './terminal-routes.ts';
@@ -70,9 +70,9 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
     const placement = readTerminal(context, sessions, findPlacement);
     if ('code' in placement) return refusalResponse(context, placement);
     const kind = context.req.param('kind');
-    const version = Number(context.req.param('version'));
+    const version = readVersion(context.req.param('version'));
     const form = context.req.param('form');
-    if (!isListKind(kind) || !Number.isSafeInteger(version) || (form !== 'whole' && form !== 'delta'))
+    if (!isListKind(kind) || version === null || (form !== 'whole' && form !== 'delta'))
       return refusalResponse(context, refuse('not_found'));
     const list = await findPublishedList(database, { kind, version, form });
     if (list === null) return refusalResponse(context, refuse('not_found'));
@@ -81,7 +81,8 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
     // A terminal that goes on after a break says of which body; of another one it gets all.
     const ifRange = context.req.header('if-range');
     const first = range === null || (ifRange !== undefined && ifRange !== etag) ? 0 : Number(range[1]);
-    if (first > list.bodyBytes) return refusalResponse(context, refuse('field_invalid', 'range'));
+    if (first > 0 && first >= list.bodyBytes)
+      return refusalResponse(context, refuse('field_invalid', 'range'));
     const headers = {
       'Content-Type': 'application/octet-stream',
       'Content-Length': String(list.bodyBytes - first),
@@ -188,6 +189,12 @@ function newestMeantForAll(lists: readonly PublishedList[]): number {
     (list) => list.sharePermille === TO_ALL.sharePermille && list.scope.kind === 'all',
   );
   return Math.max(0, ...all.map((list) => list.version));
+}
+
+/** @returns null for what is the number of no version */
+function readVersion(text: string): number | null {
+  const version = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  return version >= 1 && version <= VERSION_MAX ? version : null;
 }
 
 type Held = { readonly version: number; readonly keyId: string | null };

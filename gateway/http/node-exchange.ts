@@ -44,6 +44,11 @@ async function collect(chunks: AsyncIterable<Uint8Array>, maxBytes: number): Pro
 /** By events: an async iterator over a request costs several turns of the loop for a body that mostly is one piece. */
 function collectIncoming(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array | null> {
   return new Promise((resolve, reject) => {
+    // Gone while its token was looked up: no event will come any more.
+    if (incoming.destroyed) {
+      reject(new PeerGone());
+      return;
+    }
     let first: Buffer | null = null;
     let rest: Buffer[] | null = null;
     let size = 0;

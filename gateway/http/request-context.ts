@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { readInstant } from './instant-text.ts';
 import type { NodeBindings } from './node-exchange.ts';
 import { errorBody, REFUSAL_STATUS } from './refusal-response.ts';
 
@@ -50,11 +51,7 @@ export function useRequestContext(app: OpenAPIHono<GatewayEnv>, { clock, demo }:
   });
 }
 
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2})$/;
-
 /** @returns undefined without the header, null when it is no ISO 8601 instant */
 function readDemoTime(text: string | undefined): number | null | undefined {
-  if (text === undefined) return undefined;
-  const atMs = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(atMs) ? null : atMs;
+  return text === undefined ? undefined : readInstant(text);
 }

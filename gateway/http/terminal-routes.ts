@@ -34,7 +34,14 @@ import {
   terminalReportsRoute,
   terminalsRoute,
 } from './device-route-table.ts';
-import { EnrolTerminalBody, TerminalCodeBody, TerminalIdBody, TerminalReportBody } from './device-schemas.ts';
+import {
+  EnrolTerminalBody,
+  FAULT_CODE,
+  TerminalCodeBody,
+  TerminalIdBody,
+  TerminalReportBody,
+} from './device-schemas.ts';
+import { readInstant } from './instant-text.ts';
 import type { RefusalTally } from './refusal-tally.ts';
 import { readJsonBody } from './request-body.ts';
 import { refusalResponse, type GatewayContext, type GatewayEnv } from './request-context.ts';
@@ -140,16 +147,20 @@ export function mountTerminalRoutes(app: OpenAPIHono<GatewayEnv>, parts: Termina
     const code = context.req.query('code');
     if (id !== undefined && !isTerminalId(id))
       return refusalResponse(context, refuse('field_invalid', 'terminalId'));
-    const times = { since: context.req.query('since'), before: context.req.query('before') };
-    for (const [name, text] of Object.entries(times)) {
-      if (text !== undefined && Number.isNaN(Date.parse(text)))
-        return refusalResponse(context, refuse('field_invalid', name));
+    if (code !== undefined && !FAULT_CODE.test(code))
+      return refusalResponse(context, refuse('field_invalid', 'code'));
+    const times: { since?: Date; before?: Date } = {};
+    for (const name of ['since', 'before'] as const) {
+      const text = context.req.query(name);
+      if (text === undefined) continue;
+      const atMs = readInstant(text);
+      if (atMs === null) return refusalResponse(context, refuse('field_invalid', name));
+      times[name] = new Date(atMs);
     }
     const faults = await listFaults(database, {
       ...(id === undefined ? {} : { terminalId: id }),
       ...(code === undefined ? {} : { code }),
-      ...(times.since === undefined ? {} : { since: new Date(times.since) }),
-      ...(times.before === undefined ? {} : { before: new Date(times.before) }),
+      ...times,
     });
     return context.json({ faults });
   });

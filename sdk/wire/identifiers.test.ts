@@ -32,7 +32,14 @@ test('an identifier has one written form', () => {
 
 test('a date must exist', () => {
   assert.ok(isIsoDate('2024-02-29'));
-  for (const text of ['2026-02-29', '2026-13-01', '2026-1-01', '26-01-01', '2026-01-01T00:00:00Z'])
+  for (const text of [
+    '2026-02-29',
+    '2026-13-01',
+    '2026-1-01',
+    '26-01-01',
+    '0000-01-01',
+    '2026-01-01T00:00:00Z',
+  ])
     assert.ok(!isIsoDate(text), text);
 });
 

@@ -17,7 +17,8 @@ export type IsoDate = string & { readonly __id: 'isoDate' };
 
 const TERMINAL_ID = /^[0-9A-Z]{8}$/;
 const PAN_TOKEN = /^[0-9A-F]{32}$/;
-const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
+/** There is no year 0, whatever a Date makes of it. */
+const ISO_DATE = /^(?!0000)(\d{4})-(\d{2})-(\d{2})$/;
 
 export function isTerminalId(text: string): text is TerminalId {
   return TERMINAL_ID.test(text);
