@@ -87,7 +87,10 @@ export class TapGateClient {
         type: 'application/json',
         token: null,
       }),
-    );
+    ).catch((error: unknown) => {
+      if (!(error instanceof TapGateError)) throw error;
+      throw new TapGateError({ ...factsOf(error), isOfSession: true }, { cause: error });
+    });
     const session = parseJson(answer.text);
     if (!isTerminalSession(session)) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
     return session;
@@ -270,6 +273,10 @@ export class TapGateClient {
       throw new TapGateError({ code: timedOut ? 'answer_timed_out' : 'gateway_unreachable' }, { cause });
     }
   }
+}
+
+function factsOf({ code, status, field, requestId, retryAfterMs }: TapGateError) {
+  return { code, status, field, requestId, retryAfterMs };
 }
 
 const NDJSON = 'application/x-ndjson';

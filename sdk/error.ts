@@ -22,6 +22,8 @@ export class TapGateError extends Error {
   readonly requestId: string | null;
   /** how long the gateway asks to wait before the next attempt */
   readonly retryAfterMs: number | null;
+  /** whether the terminal itself was not let in: nothing is said of what it wanted to send */
+  readonly isOfSession: boolean;
 
   constructor(
     facts: {
@@ -30,6 +32,7 @@ export class TapGateError extends Error {
       field?: string | null;
       requestId?: string | null;
       retryAfterMs?: number | null;
+      isOfSession?: boolean;
     },
     options?: ErrorOptions,
   ) {
@@ -40,6 +43,7 @@ export class TapGateError extends Error {
     this.field = field;
     this.requestId = facts.requestId ?? null;
     this.retryAfterMs = facts.retryAfterMs ?? null;
+    this.isOfSession = facts.isOfSession ?? false;
   }
 
   /** Whether the gateway itself said no, as opposed to never having been heard. */

@@ -31,7 +31,8 @@ export type ValidatorSettings = {
     readonly fareFen: Fen | null;
   };
   readonly profile: TerminalProfile;
-  readonly caKeys: CaKeyTable;
+  /** asked anew for each tap where it is a function: a newer list may have been synced */
+  readonly caKeys: CaKeyTable | (() => CaKeyTable);
   readonly revokedIssuerCertificates?: ReadonlySet<string>;
   /** asked anew for each tap: a newer list may have been synced */
   readonly hotlist: () => HotlistSnapshot;
@@ -90,10 +91,10 @@ export function createValidator(settings: ValidatorSettings): Validator {
     typeof settings.policy === 'function' ? settings.policy() : settings.policy;
   const profile = checkTerminalProfile(withTerminalName(settings));
   if (profile.rail !== terminal.rail) throw new RangeError('profile and terminal are of one rail');
-  const authority = {
-    caKeys: settings.caKeys,
+  const authorityNow = () => ({
+    caKeys: typeof settings.caKeys === 'function' ? settings.caKeys() : settings.caKeys,
     revokedIssuerCertificates: settings.revokedIssuerCertificates ?? new Set<string>(),
-  };
+  });
   const stopwatch = settings.stopwatch ?? (() => performance.now());
   let recentTaps = journal.recentTaps();
 
@@ -120,7 +121,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
       };
 
       const parameters = tapParameters(settings, amountOf(settings, keyedAmountFen));
-      const outcome = await driveKernel(tapTransaction(profile, parameters, authority), card);
+      const outcome = await driveKernel(tapTransaction(profile, parameters, authorityNow()), card);
       finish('kernel');
 
       const tappedAtMs = settings.clock();

@@ -210,10 +210,10 @@ async function enrol(
   await refreshTerminals();
   const placement = findPlacement(id);
   if (placement === null) throw new RangeError('a terminal that was just enrolled is registered');
-  const { operatorId, lineId, stationId, tapKind, rail, amountFen, zone } = placement;
+  const { operatorId, lineId, stationId, tapKind, rail, amountFen, zone, region } = placement;
   const listSigning = keys.listSigningKey();
   const statement = JSON.stringify({
-    ...{ terminalId: id, operatorId, lineId, stationId, tapKind, rail, amountFen, zone },
+    ...{ terminalId: id, operatorId, lineId, stationId, tapKind, rail, amountFen, zone, region },
     macKey: Buffer.from(sm2Encrypt(publicKeyXy, keys.terminalMacKey(id), 'c1c3c2')).toString('base64'),
     listSigningKey: {
       keyId: listSigning.keyId,

@@ -22,6 +22,7 @@ const placement: TerminalPlacement = {
   sm2PublicKey: new Uint8Array(64),
   revokedAtMs: null,
   zone: 'Asia/Shanghai',
+  region: 'somewhere',
   serviceDayStartMs: 0,
 };
 

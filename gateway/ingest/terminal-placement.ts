@@ -18,6 +18,8 @@ export type TerminalPlacement = {
   readonly revokedAtMs: number | null;
   /** IANA zone of the operator */
   readonly zone: string;
+  /** whose fare rules hold there: the operator's jurisdiction */
+  readonly region: string;
   /** ms after local midnight at which a service date begins */
   readonly serviceDayStartMs: number;
 };

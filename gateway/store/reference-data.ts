@@ -248,6 +248,7 @@ function placementFrom(
     sm2PublicKey: row.sm2PublicKey,
     revokedAtMs: row.revokedAt?.getTime() ?? null,
     zone: owner.timeZone,
+    region: owner.jurisdiction,
     serviceDayStartMs: msOfDay(owner.serviceDayStart),
   };
 }

@@ -15,9 +15,12 @@ import { bulkUplink, liveUplink } from './tap-uplink.ts';
 class ScriptedGateway {
   readonly sent: number[] = [];
   readonly refusals = new Map<number, TapGateErrorCode>();
+  isShutOut = false;
 
   sendTap(record: Uint8Array): Promise<TapAnswer> {
     const sequence = record[0] ?? 0;
+    if (this.isShutOut)
+      return Promise.reject(new TapGateError({ code: 'terminal_revoked', isOfSession: true }));
     this.sent.push(sequence);
     const code = this.refusals.get(sequence);
     if (code !== undefined) return Promise.reject(new TapGateError({ code }));
@@ -49,6 +52,16 @@ describe('forwarding', () => {
 
   const forward = () => forwardTaps(journal, liveUplink(gateway));
   const waiting = async () => (await journal.oldestUnacknowledged(100)).map((entry) => entry.tapSequence);
+
+  test('a terminal that is not let in keeps its records: they are good when it is let in again', async () => {
+    gateway.isShutOut = true;
+    const report = await forward();
+    assert.deepEqual([report.stoppedBy, gateway.sent], ['terminal_revoked', []]);
+    assert.equal((await waiting()).length, 5);
+    gateway.isShutOut = false;
+    assert.equal((await forward()).stoppedBy, null);
+    assert.deepEqual([gateway.sent, journal.refusedCount()], [[1, 2, 3, 4, 5], 0]);
+  });
 
   test('records go oldest first, and what was accepted is forgotten', async () => {
     const report = await forward();

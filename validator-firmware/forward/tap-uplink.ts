@@ -66,11 +66,13 @@ async function sendAll(
     return await client.sendTaps(entries.map((entry) => entry.record));
   } catch (error) {
     if (!(error instanceof TapGateError)) throw error;
-    return entries.map(() => error);
+    // The upload as a whole was not taken: that says nothing of any record in it.
+    return entries.map(() => new TapGateError({ code: error.code, isOfSession: true }, { cause: error }));
   }
 }
 
 function deliveryOf(entry: JournalEntry, answer: TapAnswer | TapGateError): Delivery {
   if (!(answer instanceof TapGateError)) return { kind: 'accepted', entry, answer };
-  return { kind: isSetAside(answer.code) ? 'refused' : 'undelivered', entry, code: answer.code };
+  const isOfRecord = !answer.isOfSession && isSetAside(answer.code);
+  return { kind: isOfRecord ? 'refused' : 'undelivered', entry, code: answer.code };
 }

@@ -15,6 +15,7 @@ const ROWS: readonly Row[] = [
   ['approved', 'pass_back', 'already_tapped'],
   ['approved', 'journal_full', 'other_gate'],
   ['approved', 'hotlist_too_old', 'other_gate'],
+  ['approved', 'list_too_old', 'other_gate'],
   ['approved', 'hotlisted', 'see_staff'],
   ['approved', 'atc_reused', 'see_staff'],
   ['declined', 'card_expired', 'see_staff'],

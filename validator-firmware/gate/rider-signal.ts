@@ -29,6 +29,9 @@ export const RIDER_SIGNALS = [
 export type RiderSignal = (typeof RIDER_SIGNALS)[number];
 export type PassengerKind = Extract<RiderSignal, 'ordinary' | 'senior' | 'child' | 'concession'>;
 
+/** Refusals that say nothing of the card. */
+const IS_OF_THE_GATE: ReadonlySet<string> = new Set(['journal_full', 'hotlist_too_old', 'list_too_old']);
+
 /**
  * Decides what the rider is told about a tap.
  *
@@ -44,5 +47,5 @@ export function riderSignalOf(
   if (outcome.kind === 'other_interface') return 'insert_card';
   const { code } = decision.refusal;
   if (code === 'pass_back') return 'already_tapped';
-  return code === 'journal_full' || code === 'hotlist_too_old' ? 'other_gate' : 'see_staff';
+  return IS_OF_THE_GATE.has(code) ? 'other_gate' : 'see_staff';
 }

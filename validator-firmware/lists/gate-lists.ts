@@ -1,4 +1,6 @@
+import { buildCaKeyTable, type CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import type { Pan } from '@tapgate/sdk/emv/card-identity';
+import { parseCaKeyList } from '@tapgate/sdk/lists/ca-key-list';
 import {
   DEFAULT_GATE_PARAMETERS,
   parseGateParameters,
@@ -14,6 +16,8 @@ import type { ListStore } from './list-store.ts';
 export type GateLists = {
   readonly hotlist: () => HotlistSnapshot;
   readonly parameters: () => GateParameters;
+  /** none before the first sync: no card can be proven then */
+  readonly caKeys: () => CaKeyTable;
   readonly policy: () => GatePolicy;
   readonly standings: (nowMs: number) => readonly ListStanding[];
   readonly staleList: (nowMs: number) => ReturnType<typeof staleListRefusal>;
@@ -27,7 +31,17 @@ export type GateLists = {
 /** Before the first sync: nobody is listed, and the list is as old as can be. */
 const NO_HOTLIST = hotlistOfKeys({ version: 0, publishedAtMs: 0, listKey: new Uint8Array(32) }, []);
 
+const NO_CA_KEYS = buildCaKeyTable([]);
+
 export function gateLists(lists: ListStore): GateLists {
+  let keysRead: { readonly from: HeldList; readonly table: CaKeyTable } | null = null;
+  const caKeys = (): CaKeyTable => {
+    const held = lists.held('ca_keys');
+    if (held === null) return NO_CA_KEYS;
+    if (keysRead?.from !== held)
+      keysRead = { from: held, table: buildCaKeyTable(parseCaKeyList(held.body()) ?? []) };
+    return keysRead.table;
+  };
   let read: { readonly from: HeldList; readonly parameters: GateParameters } | null = null;
   const parameters = (): GateParameters => {
     const held = lists.held('gate_parameters');
@@ -43,6 +57,7 @@ export function gateLists(lists: ListStore): GateLists {
   return {
     hotlist: () => lists.held('hotlist') ?? NO_HOTLIST,
     parameters,
+    caKeys,
     policy: () => {
       const { listAges, passBackWindowMs } = parameters();
       const { ageMaxMs, stale } = listAges.hotlist;

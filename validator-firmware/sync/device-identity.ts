@@ -23,6 +23,8 @@ export type DeviceIdentity = {
   readonly amountFen: number | null;
   /** IANA zone of the operator */
   readonly zone: string;
+  /** whose counters and hotlines a rider is told of; '' where an older gateway did not say */
+  readonly region: string;
   readonly sm2PrivateKey: Uint8Array;
   readonly sm2PublicKey: Uint8Array;
   readonly macKey: Uint8Array;
@@ -113,7 +115,7 @@ function identityOf(
   own: { readonly privateKey: Uint8Array; readonly publicKeyXy: Uint8Array },
   nowMs: number,
 ): DeviceIdentity {
-  const { operatorId, lineId, stationId, zone, amountFen, nextTapSequence } = said;
+  const { operatorId, lineId, stationId, zone, region, amountFen, nextTapSequence } = said;
   const tapKind = TAP_KINDS.find((kind) => kind === said['tapKind']);
   const rail = RAILS.find((known) => known === said['rail']);
   const signing = said['listSigningKey'] as Json | undefined;
@@ -133,6 +135,7 @@ function identityOf(
   return {
     ...{ terminalId: id, operatorId, lineId, tapKind, rail, zone, macKey },
     stationId: isText(stationId) ? stationId : null,
+    region: isText(region) ? region : '',
     amountFen: typeof amountFen === 'number' ? amountFen : null,
     sm2PrivateKey: own.privateKey,
     sm2PublicKey: own.publicKeyXy,
@@ -167,8 +170,8 @@ export async function loadIdentity(file: string, storageKey: Uint8Array): Promis
   // Sealed by this device: what is inside is its own writing.
   const read = JSON.parse(Buffer.from(plain).toString('utf8'), (_name, value: unknown) =>
     isHex(value) ? Buffer.from(value.hex, 'hex') : value,
-  ) as DeviceIdentity;
-  return { ...read, terminalId: terminalId(read.terminalId) };
+  ) as Omit<DeviceIdentity, 'region'> & { readonly region?: string };
+  return { ...read, terminalId: terminalId(read.terminalId), region: read.region ?? '' };
 }
 
 function isHex(value: unknown): value is { readonly hex: string } {
