@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { verifyCryptogram } from '@tapgate/sdk/emv/cryptogram';
 import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
 import { hotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
+import { firstOf } from '@tapgate/sdk/tap-record/object-table';
 import { readEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import { parseTapRecord, verifyTapRecordMac } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { isoDate, tapSequence, terminalId } from '@tapgate/sdk/wire/identifiers';
@@ -116,7 +117,7 @@ describe('validator', () => {
     const read = readEvidence(record);
     assert.ok(read.ok);
     const { evidence } = read;
-    const objects = new Map([...evidence.terminal.objects, ...evidence.cardObjects]);
+    const objects = firstOf(evidence.cardObjects, evidence.terminal.objects);
     const check = verifyCryptogram(evidence.cryptogram, evidence.iad, objects, {
       algorithm: 'SM4',
       masterKey: issuer.imkAc,

@@ -2,6 +2,7 @@ import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { verifyCryptogram } from '@tapgate/sdk/emv/cryptogram';
 import { HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import { hex } from '@tapgate/sdk/emv/hex';
+import { firstOf } from '@tapgate/sdk/tap-record/object-table';
 import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { KeyProvider } from '../keys/key-provider.ts';
@@ -75,7 +76,7 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
     if (masterKey === null) return null;
     const { iad } = evidence;
     // What the terminal sent stands over what a card may have returned under the same tag.
-    const objects = new Map([...evidence.cardObjects, ...evidence.terminal.objects]);
+    const objects = firstOf(evidence.terminal.objects, evidence.cardObjects);
     const { pan, panSequenceNumber } = evidence.identity;
     return verifyCryptogram(evidence.cryptogram, iad, objects, {
       algorithm: iad.algorithm ?? 'SM4',

@@ -3,28 +3,35 @@
  * (pboc-contactless.md 3).
  */
 
+/** The two digits of each byte, undefined where a nibble is none: a table, because a tap reads some forty such bytes. */
+const PAIRS: readonly (string | undefined)[] = Array.from({ length: 256 }, (_none, byte) => {
+  const text = byte.toString(16).padStart(2, '0');
+  return /^\d\d$/.test(text) ? text : undefined;
+});
+
 /** The digits of format n, or null when a nibble is no digit. */
 export function bcdDigits(bytes: Uint8Array): string | null {
   let digits = '';
   for (const byte of bytes) {
-    const high = byte >> 4;
-    const low = byte & 0x0f;
-    if (high > 9 || low > 9) return null;
-    digits += String(high) + String(low);
+    const pair = PAIRS[byte];
+    if (pair === undefined) return null;
+    digits += pair;
   }
   return digits;
 }
 
 /** The digits of format cn without its padding, or null when anything but F follows the digits. */
 export function compressedDigits(bytes: Uint8Array): string | null {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0xff) end -= 1;
   let digits = '';
-  let padding = false;
-  for (const byte of bytes) {
-    for (const nibble of [byte >> 4, byte & 0x0f]) {
-      if (nibble === 0x0f) padding = true;
-      else if (padding || nibble > 9) return null;
-      else digits += String(nibble);
-    }
+  for (let at = 0; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    const pair = PAIRS[byte];
+    // The last digit may share its byte with the first F.
+    if (pair !== undefined) digits += pair;
+    else if (at === end - 1 && (byte & 0x0f) === 0x0f && byte >> 4 <= 9) digits += String(byte >> 4);
+    else return null;
   }
   return digits;
 }

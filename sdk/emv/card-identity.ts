@@ -96,7 +96,7 @@ export type CardIdentityResult =
  *   card_data_missing for a card without 5A and 57 (field 5A), or without 5F24 and 57 (field 5F24)
  * @spec pboc-contactless.md 2.5 (the PAN often comes only from 57), 2.6 (conflicting instances are refused)
  */
-export function readCardIdentity(objects: ReadonlyMap<string, Uint8Array>): CardIdentityResult {
+export function readCardIdentity(objects: Pick<ReadonlyMap<string, Uint8Array>, 'get'>): CardIdentityResult {
   const pan5a = parseOptional(objects.get('5A'), parsePan);
   if (pan5a === null) return refused('card_data_invalid', '5A');
   const track2 = parseOptional(objects.get('57'), parseTrack2);

@@ -96,7 +96,7 @@ export type CryptogramInput =
  */
 export function buildCryptogramInput(
   version: CryptogramVersion,
-  objects: ReadonlyMap<string, Uint8Array>,
+  objects: Pick<ReadonlyMap<string, Uint8Array>, 'get'>,
   iad: Pick<Iad, 'cvr'>,
 ): CryptogramInput {
   const parts: Uint8Array[] = [];
@@ -177,7 +177,7 @@ export type CryptogramCheck =
 export function verifyCryptogram(
   cryptogram: Uint8Array,
   iad: Iad | null,
-  objects: ReadonlyMap<string, Uint8Array>,
+  objects: Pick<ReadonlyMap<string, Uint8Array>, 'get'>,
   keys: Omit<CryptogramKeys, 'atc'>,
 ): CryptogramCheck {
   if (iad === null) return failed('iad_invalid', '9F10');

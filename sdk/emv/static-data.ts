@@ -65,6 +65,12 @@ export function matchRecords(
 }
 
 function templateContent(body: Uint8Array): Uint8Array | null {
+  // One template with a length of one or two bytes, which is what cards send, needs no reader.
+  if (body[0] === 0x70) {
+    const [, length = 0x80, longer = 0] = body;
+    if (length < 0x80 && length + 2 === body.length) return body.subarray(2);
+    if (length === 0x81 && longer + 3 === body.length) return body.subarray(3);
+  }
   const parsed = parseTlv(body, { opaqueTags: RECORD_TEMPLATE_ONLY });
   if (!parsed.ok || parsed.nodes.length !== 1) return null;
   const [template] = parsed.nodes;

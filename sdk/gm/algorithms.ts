@@ -1,14 +1,16 @@
 /**
- * The ports behind which each SM algorithm has two implementations, node:crypto and sm-crypto. One interface per algorithm,
- * because a Node may have one of them and lack another. Lengths are checked by sm2.ts, sm3.ts and sm4.ts, so a provider may
+ * The ports behind which each SM algorithm has two implementations, node:crypto and sm-crypto; SM4 has a third, tables of our own,
+ * for short inputs. One interface per algorithm, because a Node may have one of them and lack another. Lengths are checked by sm2.ts, sm3.ts and sm4.ts, so a provider may
  * rely on them.
  */
-export type GmProviderName = 'node:crypto' | 'sm-crypto';
+export type GmProviderName = 'node:crypto' | 'sm-crypto' | 'tables';
 
 export interface Sm3Provider {
   readonly name: GmProviderName;
   /** SM3 of one message, 32 bytes. */
   digest(message: Uint8Array): Uint8Array;
+  /** The same as upper-case hex. */
+  digestHex(message: Uint8Array): string;
 }
 
 export interface Sm4Provider {

@@ -4,6 +4,7 @@ import { hex } from '../emv/hex.ts';
 import { SeededRandom, seedOfRun } from '../emv/seeded-random.ts';
 import { nativeProviders } from './native-provider.ts';
 import { smCryptoProviders } from './sm-crypto-provider.ts';
+import { tableSm4 } from './sm4-tables.ts';
 import { derToRs, rsToDer } from './signature-encoding.ts';
 import { bytesOfScalar, privateKeyFromUniformBytes, SM2_ORDER } from './sm2-curve.ts';
 import { sm2Z } from './sm2.ts';
@@ -20,6 +21,7 @@ test(`SM3 agrees on 600 random messages (TAPGATE_SEED=${seed})`, () => {
   for (let round = 0; round < 600; round++) {
     const message = random.bytes(round < 200 ? round : random.below(2000));
     assert.equal(hex(native3.digest(message)), hex(oracle3.digest(message)), `${message.length} bytes`);
+    assert.equal(native3.digestHex(message), oracle3.digestHex(message), `${message.length} bytes`);
   }
 });
 
@@ -32,10 +34,13 @@ test(`SM4 agrees in all modes and directions on 400 random inputs (TAPGATE_SEED=
     for (const direction of ['encrypt', 'decrypt'] as const) {
       assert.equal(hex(native4.ecb(direction, key, data)), hex(oracle4.ecb(direction, key, data)));
       assert.equal(hex(native4.cbc(direction, key, iv, data)), hex(oracle4.cbc(direction, key, iv, data)));
+      assert.equal(hex(tableSm4.ecb(direction, key, data)), hex(oracle4.ecb(direction, key, data)));
+      assert.equal(hex(tableSm4.cbc(direction, key, iv, data)), hex(oracle4.cbc(direction, key, iv, data)));
     }
     const any = random.bytes(random.below(200));
     const highIv = round % 4 === 0 ? Uint8Array.from(iv, (byte, index) => (index > 8 ? 0xff : byte)) : iv;
     assert.equal(hex(native4.ctr(key, highIv, any)), hex(oracle4.ctr(key, highIv, any)));
+    assert.equal(hex(tableSm4.ctr(key, highIv, any)), hex(oracle4.ctr(key, highIv, any)));
     assert.equal(hex(oracle4.cbc('decrypt', key, iv, native4.cbc('encrypt', key, iv, data))), hex(data));
   }
 });

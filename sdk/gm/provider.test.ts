@@ -5,6 +5,7 @@ import { nativeProviders } from './native-provider.ts';
 import { chooseGmProviders, gmProviderReport } from './provider.ts';
 import { selfTestSm2, selfTestSm3, selfTestSm4 } from './self-test.ts';
 import { smCryptoProviders } from './sm-crypto-provider.ts';
+import { tableSm4 } from './sm4-tables.ts';
 
 const unavailable = (): never => {
   throw new Error('digital envelope routines::unsupported');
@@ -17,7 +18,7 @@ const withoutSm: GmProviders = {
     sign: unavailable,
     publicKeyOf: unavailable,
   },
-  sm3: { name: 'node:crypto', digest: unavailable },
+  sm3: { name: 'node:crypto', digest: unavailable, digestHex: unavailable },
   sm4: { name: 'node:crypto', ecb: unavailable, cbc: unavailable, ctr: unavailable },
 };
 
@@ -27,6 +28,7 @@ test('both implementations reproduce the published examples', () => {
     assert.equal(selfTestSm3(providers.sm3), 'passed');
     assert.equal(selfTestSm4(providers.sm4), 'passed');
   }
+  assert.equal(selfTestSm4(tableSm4), 'passed');
 });
 
 test('this Node verifies SM2 natively and says so', () => {
@@ -48,7 +50,7 @@ test('a Node without SM algorithms falls back to sm-crypto for each, and the rep
 test('an implementation that answers wrongly is not used, and only that one', () => {
   const wrongSm3: GmProviders = {
     ...nativeProviders,
-    sm3: { name: 'node:crypto', digest: () => new Uint8Array(32) },
+    sm3: { name: 'node:crypto', digest: () => new Uint8Array(32), digestHex: () => '00'.repeat(32) },
   };
   const chosen = chooseGmProviders(wrongSm3, smCryptoProviders);
   assert.equal(chosen.sm3.name, 'sm-crypto');

@@ -2,13 +2,15 @@ import type { GmProviderName, GmProviders, Sm2Provider, Sm3Provider, Sm4Provider
 import { nativeProviders } from './native-provider.ts';
 import { selfTestSm2, selfTestSm3, selfTestSm4, type SelfTestResult } from './self-test.ts';
 import { smCryptoProviders } from './sm-crypto-provider.ts';
+import { tableSm4 } from './sm4-tables.ts';
 
 /**
  * Which implementation computes each SM algorithm in this process: chosen once, when this module is loaded, by a known-answer
  * self-test (design.md, "Crypto"). node:crypto is preferred where it passes; sm-crypto is the fallback.
  *
- * SM4 has two: a short input costs OpenSSL more to set up (6 us on Node 20 and 22, 40 us on Node 24) than sm-crypto needs to
- * encrypt it (1 us a block), so inputs up to SM4_SHORT_BYTES_MAX go to sm-crypto and longer ones to node:crypto.
+ * SM4 has two: a short input costs OpenSSL more to set up (6 us on Node 20 and 22, 40 us on Node 24) than tables need to
+ * encrypt it (a third of a microsecond a block), so inputs up to SM4_SHORT_BYTES_MAX go to sm4-tables and longer ones to
+ * node:crypto.
  */
 export const SM4_SHORT_BYTES_MAX = 96;
 
@@ -39,7 +41,7 @@ export function chooseGmProviders(native: GmProviders, fallback: GmProviders): C
   const sm2 = preferFirst('SM2', native.sm2, fallback.sm2, selfTestSm2);
   const sm3 = preferFirst('SM3', native.sm3, fallback.sm3, selfTestSm3);
   const sm4Long = preferFirst('SM4', native.sm4, fallback.sm4, selfTestSm4);
-  const sm4Short = preferFirst('SM4', fallback.sm4, native.sm4, selfTestSm4);
+  const sm4Short = preferFirst('SM4', tableSm4, fallback.sm4, selfTestSm4);
   const report: GmProviderReport = {
     sm2: sm2.choice,
     sm3: sm3.choice,

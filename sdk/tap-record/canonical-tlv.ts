@@ -39,12 +39,22 @@ export function readCanonicalObjects(
 }
 
 function readCanonicalObject(bytes: Uint8Array, start: number, end: number): CanonicalObject | null {
+  const header = readCanonicalHeader(bytes, start, end);
+  if (header === null) return null;
+  return { tag: header.tag, start, value: bytes.subarray(header.valueStart, header.end), end: header.end };
+}
+
+/** Where an object begins and ends, without a view of it. @returns null as readCanonicalObjects */
+export function readCanonicalHeader(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { readonly tag: number; readonly valueStart: number; readonly end: number } | null {
   const tag = readTag(bytes, start, end);
   if (tag === null) return null;
   const length = readLength(bytes, tag.end, end);
   if (length === null || length.end + length.value > end) return null;
-  const valueEnd = length.end + length.value;
-  return { tag: tag.value, start, value: bytes.subarray(length.end, valueEnd), end: valueEnd };
+  return { tag: tag.value, valueStart: length.end, end: length.end + length.value };
 }
 
 type Numeral = { readonly value: number; readonly end: number };

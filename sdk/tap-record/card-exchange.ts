@@ -4,13 +4,13 @@ import { equalBytes } from '../emv/hex.ts';
 import { proofRefusalOf } from '../emv/oda-refusal.ts';
 import { buildStaticData, type ReadRecord } from '../emv/static-data.ts';
 import { type ProofRefusalCode, type Refusal, refuse } from '../wire/refusals.ts';
+import { type DataObjects, ObjectTable, valueOf } from './object-table.ts';
 import type { CardRecord, TapRecord } from './tap-record.ts';
 
 /** What a card said and was told in one tap, verbatim: the parts of a tap record from which a proof is made. */
 export type CardExchange = Pick<TapRecord, 'terminalData' | 'gpoResponse' | 'cardRecords'>;
 
-/** Values by tag (upper-case hex), views of the bytes as they were read. */
-export type DataObjects = ReadonlyMap<string, Uint8Array>;
+export type { DataObjects } from './object-table.ts';
 
 export type CardObjectsResult =
   | { readonly ok: true; readonly objects: DataObjects }
@@ -28,6 +28,8 @@ export function readCardObjects(
   exchange: Pick<CardExchange, 'gpoResponse' | 'cardRecords'>,
 ): CardObjectsResult {
   if (exchange.gpoResponse === null) return { ok: false, refusal: refuse('card_data_missing', 'E1.E4') };
+  const table = tableOf(exchange.gpoResponse, exchange.cardRecords);
+  if (table !== null) return { ok: true, objects: table };
   const gpoObjects = readGpoResponse(exchange.gpoResponse);
   if (gpoObjects === null) return invalid('E1.E4');
 
@@ -46,6 +48,24 @@ export function readCardObjects(
 }
 
 const TEMPLATE_SFI_MAX = 10;
+
+const GPO_TEMPLATE = 0x77;
+const RECORD_TEMPLATE = 0x70;
+
+/** What nearly every card gives: template 77, templates 70, every object primitive and once. Null for anything else. */
+function tableOf(gpoResponse: Uint8Array, cardRecords: readonly CardRecord[]): ObjectTable | null {
+  const table = new ObjectTable();
+  if (!addTemplate(table, gpoResponse, GPO_TEMPLATE)) return null;
+  for (const { sfi, body } of cardRecords)
+    if (sfi <= TEMPLATE_SFI_MAX && !addTemplate(table, body, RECORD_TEMPLATE)) return null;
+  return table;
+}
+
+function addTemplate(table: ObjectTable, template: Uint8Array, tag: number): boolean {
+  if (template[0] !== tag) return false;
+  const value = valueOf(template, 1, template.length);
+  return value?.end === template.length && table.addAll(template, value.start, value.end);
+}
 
 function invalid(field: string): CardObjectsResult {
   return { ok: false, refusal: refuse('card_data_invalid', field) };

@@ -8,6 +8,7 @@ import { type Fen, fen } from '../wire/money.ts';
 import { type ProofRefusalCode, type Refusal, refuse } from '../wire/refusals.ts';
 import { type CardExchange, collectStaticData, type DataObjects, readCardObjects } from './card-exchange.ts';
 import { readCryptogramType } from './cryptogram-type.ts';
+import { ObjectTable } from './object-table.ts';
 
 export { readCardObjects } from './card-exchange.ts';
 
@@ -156,9 +157,8 @@ type TerminalEvidenceResult =
   | { readonly ok: false; readonly refusal: Refusal<ProofRefusalCode> };
 
 function readTerminalEvidence(terminalData: Uint8Array): TerminalEvidenceResult {
-  const parsed = parseTlv(terminalData);
-  if (!parsed.ok) return refused('card_data_invalid', 'E1.E3');
-  const objects = new Map(parsed.nodes.map((node) => [node.tag, node.value]));
+  const objects = readTerminalObjects(terminalData);
+  if (objects === null) return refused('card_data_invalid', 'E1.E3');
   for (const [tag, bytes] of REQUIRED_OF_TERMINAL) {
     const value = objects.get(tag);
     if (value === undefined) return refused('card_data_missing', `E1.E3.${tag}`);
@@ -178,6 +178,14 @@ function readTerminalEvidence(terminalData: Uint8Array): TerminalEvidenceResult 
       objects,
     },
   };
+}
+
+/** @returns null when they cannot be read */
+function readTerminalObjects(terminalData: Uint8Array): DataObjects | null {
+  const table = new ObjectTable();
+  if (table.addAll(terminalData, 0, terminalData.length)) return table;
+  const parsed = parseTlv(terminalData);
+  return parsed.ok ? new Map(parsed.nodes.map((node) => [node.tag, node.value])) : null;
 }
 
 function objectOf(objects: DataObjects, tag: string): Uint8Array {

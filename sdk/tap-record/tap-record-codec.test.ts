@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { tapSequence, terminalId } from '../wire/identifiers.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
-import { encodeTapRecord, parseTapRecord, verifyTapRecordMac } from './tap-record-codec.ts';
+import { encodeTapRecord, judgeObjects, parseTapRecord, verifyTapRecordMac } from './tap-record-codec.ts';
+import { walkTapRecord } from './tap-record-walk.ts';
 import type { TapRecord } from './tap-record.ts';
 
 // The codec takes any MAC function; the test's own is not the product's, so neither can hide an error of the other.
@@ -76,6 +77,27 @@ describe('tap record', () => {
       assert.equal(verifyTapRecordMac(parsed, mac), false);
     }
     assert.ok(accepted > 0, 'some flips change a value and leave the form intact');
+  });
+
+  test('one walk takes what object by object is taken, and reads the same', () => {
+    const same = (bytes: Uint8Array, mustWalk: boolean): void => {
+      const walked = walkTapRecord(bytes);
+      const judged = judgeObjects(bytes);
+      if (walked !== null) assert.deepEqual({ ok: true, ...walked }, judged);
+      else assert.ok(!mustWalk || !judged.ok, 'what the encoder writes is walked');
+    };
+    const bytes = encodeTapRecord(SAMPLE, mac);
+    for (let at = 0; at < bytes.length; at++)
+      for (let value = 0; value < 256; value++) {
+        const changed = Uint8Array.from(bytes);
+        changed[at] = value;
+        same(changed, false);
+      }
+    fc.assert(
+      fc.property(arbitraryRecord(), (record) => {
+        same(encodeTapRecord(record, mac), true);
+      }),
+    );
   });
 
   test('a record cut off after any byte is malformed', () => {

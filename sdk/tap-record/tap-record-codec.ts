@@ -18,6 +18,7 @@ import {
   RECORD_TAG,
   type FieldLayout,
 } from './tap-record-layout.ts';
+import { walkTapRecord } from './tap-record-walk.ts';
 import { type CardRecord, TAP_RECORD_LAYOUT_VERSION, type TapRecord } from './tap-record.ts';
 
 export type ParsedTapRecord = {
@@ -109,6 +110,12 @@ function bigEndian(value: number, byteCount: number): Uint8Array {
  */
 export function parseTapRecord(bytes: Uint8Array): ParsedTapRecord | UnreadableTapRecord {
   if (bytes.length > RECORD_BYTES_MAX) return { ok: false, refusal: refuse('record_too_large', 'E1') };
+  const walked = walkTapRecord(bytes);
+  return walked === null ? judgeObjects(bytes) : { ok: true, ...walked };
+}
+
+/** Object by object against the layout, for a record that has a fault: the first field that does not fit is the one named. */
+export function judgeObjects(bytes: Uint8Array): ParsedTapRecord | UnreadableTapRecord {
   const [outer, ...trailing] = readCanonicalObjects(bytes, 0, bytes.length) ?? [];
   if (outer?.tag !== RECORD_TAG || trailing.length > 0) return malformed('E1');
   const children = readCanonicalObjects(outer.value, 0, outer.value.length);

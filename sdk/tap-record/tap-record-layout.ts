@@ -1,7 +1,7 @@
 import { isTerminalId } from '../wire/identifiers.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
-import { readCanonicalObjects } from './canonical-tlv.ts';
+import { readCanonicalHeader } from './canonical-tlv.ts';
 import { TAP_RECORD_LAYOUT_VERSION } from './tap-record.ts';
 
 /** The tag of the whole record and of its MAC; the drawing of all of them stands in `tap-record.ts`. */
@@ -19,7 +19,7 @@ export type FieldLayout = {
 };
 
 const SHORT_RESPONSE_BYTES_MAX = 256;
-const DATE_MS_MAX = 8.64e15;
+export const DATE_MS_MAX = 8.64e15;
 
 /** In the order in which they stand. A field's form is judged here and nowhere else. */
 export const RECORD_LAYOUT: readonly FieldLayout[] = [
@@ -63,14 +63,30 @@ function isName(value: Uint8Array): boolean {
 
 /** A refusal's code as a word. A terminal of another release may know codes that this one does not. */
 function isRefusalWord(value: Uint8Array): boolean {
-  return value.length === 0 || /^[a-z][a-z0-9_]*$/.test(asciiText(value));
+  return value.length === 0 || isRefusalText(asciiText(value));
+}
+
+export function isRefusalText(text: string): boolean {
+  return /^[a-z][a-z0-9_]*$/.test(text);
 }
 
 function isAscendingDataObjects(value: Uint8Array): boolean {
-  const objects = readCanonicalObjects(value, 0, value.length);
-  if (objects === null) return false;
-  const tags = objects.map((object) => object.tag.toString(16));
-  return tags.every((tag, index) => index === 0 || (tags[index - 1] ?? '') < tag);
+  return areAscendingDataObjects(value, 0, value.length);
+}
+
+/** Objects in their shortest form that fill [from, to), each tag once, in the order of the tags as they are printed. */
+export function areAscendingDataObjects(bytes: Uint8Array, from: number, to: number): boolean {
+  let last = 0;
+  for (let at = from; at < to;) {
+    const header = readCanonicalHeader(bytes, at, to);
+    if (header === null) return false;
+    // Bytes of a tag from the left, so that 5F2A comes before 95 and 95 before 9F02; no tag is another's beginning.
+    const rank = header.tag <= 0xff ? header.tag << 16 : header.tag <= 0xffff ? header.tag << 8 : header.tag;
+    if (rank <= last) return false;
+    last = rank;
+    at = header.end;
+  }
+  return true;
 }
 
 /** ISO 7816-4: SFI 1..30 and record number 1..254 (FF is for future use). */

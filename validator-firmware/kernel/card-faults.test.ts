@@ -5,6 +5,7 @@ import { verifyCryptogram, verifyDiscretionaryMac } from '@tapgate/sdk/emv/crypt
 import { parseIad } from '@tapgate/sdk/emv/iad';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
+import { firstOf } from '@tapgate/sdk/tap-record/object-table';
 import { driveKernel } from '../devices/drive-kernel.ts';
 import { CARD_FAULT_NAMES, type CardFaultName, makeFaultyCard } from '../virtual-cards/faulty-card.ts';
 import { presentVirtualCard } from '../virtual-cards/in-process-channel.ts';
@@ -131,7 +132,7 @@ const CASES: Readonly<Record<CardFaultName, () => Promise<void> | void>> = {
       masterKey: ISSUER.issuer.imkAc,
       owner: { pan, panSequenceNumber },
     } as const;
-    const objects = new Map([...evidence.terminal.objects, ...evidence.cardObjects]);
+    const objects = firstOf(evidence.cardObjects, evidence.terminal.objects);
     const bytesOf = (tag: string) => objects.get(tag) ?? new Uint8Array(0);
     const iad = parseIad(bytesOf('9F10'));
     const check = verifyCryptogram(bytesOf('9F26'), iad, objects, keys);

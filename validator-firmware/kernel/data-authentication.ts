@@ -4,6 +4,7 @@ import { verifyRsaDynamicSignature } from '@tapgate/sdk/emv/rsa-signed-data';
 import { verifyDynamicSignature } from '@tapgate/sdk/emv/sm2-signed-data';
 import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
+import type { DataObjects } from '@tapgate/sdk/tap-record/object-table';
 import { type CardAuthority, proveCardKey, proveIssuerKey, type ProvenKey } from './key-chain.ts';
 
 /**
@@ -61,7 +62,7 @@ function proveAct(
     : verifyRsaDynamicSignature({ sdad, iccKey: cardKey.publicKey, terminalData, atc });
 }
 
-function objectOf(objects: ReadonlyMap<string, Uint8Array>, tag: string): Uint8Array {
+function objectOf(objects: DataObjects, tag: string): Uint8Array {
   const value = objects.get(tag);
   if (value === undefined) throw new RangeError('evidence without an object that it was read with');
   return value;

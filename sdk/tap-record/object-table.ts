@@ -1,0 +1,88 @@
+import { tagText } from '../emv/ber-tlv.ts';
+
+/** Values by tag (upper-case hex), views of the bytes as they were read. */
+export type DataObjects = Pick<ReadonlyMap<string, Uint8Array>, 'get' | 'has'>;
+
+/** Twice what a card gives; beyond, a search through a list is no longer quick. */
+const OBJECTS_MAX = 64;
+
+/**
+ * The data objects of one exchange as offsets into its templates. A proof asks for a dozen of them and often for one of them
+ * twice, so a view is made when it is asked for and kept; a list of two dozen is searched faster than a Map of it is made.
+ */
+export class ObjectTable implements DataObjects {
+  readonly #tags: string[] = [];
+  readonly #sources: Uint8Array[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  readonly #views: (Uint8Array | undefined)[] = [];
+
+  get(tag: string): Uint8Array | undefined {
+    const index = this.#tags.indexOf(tag);
+    if (index < 0) return undefined;
+    return (this.#views[index] ??= this.#sources[index]?.subarray(this.#starts[index], this.#ends[index]));
+  }
+
+  has(tag: string): boolean {
+    return this.#tags.includes(tag);
+  }
+
+  /**
+   * Adds the objects that fill [from, to) of `bytes`, when all of them are primitive, in short tags, and new here.
+   *
+   * @returns false for anything else; the table is of no use then, and `emv/ber-tlv` says what is to be said
+   */
+  addAll(bytes: Uint8Array, from: number, to: number): boolean {
+    for (let at = from; at < to;) {
+      const first = bytes[at] ?? 0;
+      if (first === 0) {
+        at += 1;
+        continue;
+      }
+      if ((first & 0x20) !== 0) return false;
+      const tagEnd = (first & 0x1f) === 0x1f ? at + 2 : at + 1;
+      const second = tagEnd - at === 2 ? (bytes[at + 1] ?? 0x80) : 0;
+      if ((second & 0x80) !== 0) return false;
+      const tag = tagText(bytes, at, tagEnd);
+      const value = valueOf(bytes, tagEnd, to);
+      if (value === null || this.#tags.length >= OBJECTS_MAX || this.#tags.includes(tag)) return false;
+      this.add(tag, bytes, value.start, value.end);
+      at = value.end;
+    }
+    return true;
+  }
+
+  add(tag: string, source: Uint8Array, start: number, end: number): void {
+    this.#tags.push(tag);
+    this.#sources.push(source);
+    this.#starts.push(start);
+    this.#ends.push(end);
+  }
+}
+
+/** Where the value begins and ends whose length stands at `at`; null where it is cut off or of a form that no card has. */
+export function valueOf(
+  bytes: Uint8Array,
+  at: number,
+  to: number,
+): { readonly start: number; readonly end: number } | null {
+  if (at >= to) return null;
+  let length = bytes[at] ?? 0;
+  let start = at + 1;
+  if (length > 0x7f) {
+    const lengthBytes = length - 0x80;
+    if (lengthBytes < 1 || lengthBytes > 2 || start + lengthBytes > to) return null;
+    length = 0;
+    for (const lengthEnd = start + lengthBytes; start < lengthEnd; start++)
+      length = length * 256 + (bytes[start] ?? 0);
+  }
+  return start + length > to ? null : { start, end: start + length };
+}
+
+/** Objects of both; where both have a tag, those of the first. */
+export function firstOf(first: DataObjects, second: DataObjects): DataObjects {
+  return {
+    get: (tag) => first.get(tag) ?? second.get(tag),
+    has: (tag) => first.has(tag) || second.has(tag),
+  };
+}
