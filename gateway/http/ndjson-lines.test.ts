@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readLines } from './ndjson-lines.ts';
+import { readLineGroups } from './ndjson-lines.ts';
 
 const MAX = 8;
+const GROUP_MAX = 3;
 
 async function linesOf(chunks: readonly Uint8Array[]): Promise<(string | null)[]> {
   const found: (string | null)[] = [];
   async function* body(): AsyncGenerator<Uint8Array> {
     for (const chunk of chunks) yield await Promise.resolve(chunk);
   }
-  for await (const line of readLines(body(), MAX))
-    found.push(line === null ? null : Buffer.from(line).toString('latin1'));
+  for await (const group of readLineGroups(body(), { lineBytesMax: MAX, groupMax: GROUP_MAX })) {
+    assert.ok(group.length > 0 && group.length <= GROUP_MAX);
+    for (const line of group) found.push(line === null ? null : Buffer.from(line).toString('latin1'));
+  }
   return found;
 }
 

@@ -6,7 +6,7 @@ import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
 import { findTerminal, SignedTaps } from '../intake/signed-taps.fixture.ts';
 import { openTestApp, openTestWorld, type TestWorld } from '../intake/test-gateway.fixture.ts';
 import { openSession } from '../intake/test-requests.fixture.ts';
-import { readLines } from './ndjson-lines.ts';
+import { readLineGroups } from './ndjson-lines.ts';
 
 const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
 type Line = { readonly line: number } & Record<string, unknown>;
@@ -127,15 +127,18 @@ describe('POST /v1/tap-batches', () => {
       body,
       duplex: 'half',
     });
-    const answers = readLines(response.body as ReadableStream<Uint8Array>, 10_000);
+    const answers = readLineGroups(response.body as ReadableStream<Uint8Array>, {
+      lineBytesMax: 10_000,
+      groupMax: 1,
+    });
     assert.ok(feed);
     feed(`${lineOf(records[0] ?? new Uint8Array())}\n`);
-    const first = await answers.next();
-    assert.match(Buffer.from(first.value ?? new Uint8Array()).toString(), /^\{"line":1,/);
+    const first = (await answers.next()).value as Uint8Array[] | undefined;
+    assert.match(Buffer.from(first?.[0] ?? new Uint8Array()).toString(), /^\{"line":1,/);
     feed(`${Array.from({ length: 299 }, () => lineOf(records[0] ?? new Uint8Array())).join('\n')}\n`);
     feed(null);
     let lines = 1;
-    for await (const line of answers) {
+    for await (const [line] of answers) {
       assert.ok(line !== null);
       lines += 1;
     }

@@ -2,22 +2,26 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { BATCH_LINE_BYTES_MAX, BATCH_RECORDS_MAX } from '@tapgate/sdk/wire/limits';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
-import { decodeRecord } from '../ingest/authenticate-record.ts';
+import type { TapAnswer } from '@tapgate/sdk/wire/verdict';
+import type { TapOrder } from '../intake/tap-group.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
 import type { Database } from '../store/connection.ts';
 import { refuseUnlessOperator } from './bearer-token.ts';
 
 import { bodyChunks } from './node-exchange.ts';
-import { readLines, type BodyLine } from './ndjson-lines.ts';
-import { isContentType, parseJson } from './request-body.ts';
+import { readLineGroups, type BodyLine } from './ndjson-lines.ts';
+import { isContentType } from './request-body.ts';
 import { refusalResponse, type GatewayEnv } from './request-context.ts';
 import { errorBody } from './refusal-response.ts';
 import { tapBatchesRoute } from './route-table.ts';
+import { readTapBody } from './tap-body.ts';
 import type { TapsParts } from './taps.ts';
-import { TapBody } from './wire-schemas.ts';
 
-/** Records of one upload that are under way at once: the next line is read when one of them is answered. */
-const WINDOW = 256;
+/** Records of one upload that go through the gateway together at most: those that one chunk of its body has brought. */
+const GROUP_MAX = 128;
+
+/** So many groups of one upload are under way at once: while one is being made durable, the next is read. */
+const GROUPS_AHEAD = 2;
 
 /** Uploads at once in this process; beyond, the terminal comes again later. */
 const UPLOADS_MAX = 32;
@@ -56,11 +60,16 @@ export function mountTapBatches(
         // before it has sent everything must not wait for itself. Their size is bounded by BATCH_RECORDS_MAX.
         let line = 0;
         try {
-          await upload.run(bodyChunks(context), (answer) => {
-            line += 1;
-            if ('code' in answer) tally.count(answer.code, senderName, nowMs);
-            const item = 'code' in answer ? errorBody(answer, requestId) : answer;
-            controller.enqueue(encoder.encode(`${JSON.stringify({ line, ...item })}\n`));
+          await upload.run(bodyChunks(context), (answers) => {
+            let text = '';
+            for (const answer of answers) {
+              line += 1;
+              if ('code' in answer) {
+                tally.count(answer.code, senderName, nowMs);
+                text += `${JSON.stringify({ line, ...errorBody(answer, requestId) })}\n`;
+              } else text += `${JSON.stringify({ line, ...answer })}\n`;
+            }
+            controller.enqueue(encoder.encode(text));
           });
           controller.close();
         } catch (error) {
@@ -77,7 +86,7 @@ export function mountTapBatches(
 
 const NDJSON = { 'Content-Type': 'application/x-ndjson' };
 
-type LineAnswer = Refusal | Extract<Awaited<ReturnType<TapIntake['accept']>>, { ok: true }>['answer'];
+type LineAnswer = Refusal | TapAnswer;
 
 /** The records of one upload, answered in order. */
 class Upload {
@@ -91,35 +100,48 @@ class Upload {
     this.#nowMs = nowMs;
   }
 
-  /** Calls `emit` with the answer of each line, in order, as soon as it and those before it are there. */
-  async run(body: AsyncIterable<Uint8Array>, emit: (answer: LineAnswer) => void): Promise<void> {
+  /** Calls `emit` with the answers to lines, in order, as soon as they and those before them are there. */
+  async run(body: AsyncIterable<Uint8Array>, emit: (answers: readonly LineAnswer[]) => void): Promise<void> {
     const underWay: Promise<void>[] = [];
     let lines = 0;
     let last = Promise.resolve();
-    for await (const line of readLines(body, BATCH_LINE_BYTES_MAX)) {
-      lines += 1;
+    for await (const group of readLineGroups(body, LINE_GROUPS)) {
+      const room = BATCH_RECORDS_MAX - lines;
+      lines += group.length;
+      const answers = this.#answer(group.slice(0, room));
       const isOver = lines > BATCH_RECORDS_MAX;
-      const answer = isOver ? Promise.resolve(refuse('body_too_large')) : this.#answer(line);
-      last = Promise.all([answer, last]).then(([given]) => {
-        emit(given);
+      last = Promise.all([answers, last]).then(([given]) => {
+        emit(isOver ? [...given, refuse('body_too_large')] : given);
       });
-      // Awaited below; but it may fail, when the terminal goes away, while the next line is still being waited for.
+      // Awaited below; but it may fail, when the terminal goes away, while the next group is still being waited for.
       last.catch(() => undefined);
       if (isOver) break;
       underWay.push(last);
-      if (underWay.length >= WINDOW) await underWay.shift();
+      if (underWay.length >= GROUPS_AHEAD) await underWay.shift();
     }
     await last;
   }
 
-  async #answer(line: BodyLine): Promise<LineAnswer> {
-    if (line === null) return refuse('body_too_large');
-    const parsed = parseJson(line, TapBody);
-    if (!parsed.ok) return parsed.refusal;
-    const decoded = decodeRecord(parsed.value.record);
-    if (!decoded.ok) return decoded.refusal;
-    const order = { bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs, budgetMs: null };
-    const result = await this.#intake.accept(order);
-    return result.ok ? result.answer : result.refusal;
+  /** An answer for each line: its own refusal where it has no record in it, what the gateway says of its record otherwise. */
+  async #answer(group: readonly BodyLine[]): Promise<LineAnswer[]> {
+    const orders: TapOrder[] = [];
+    const read = group.map((line) => {
+      const decoded = line === null ? LINE_TOO_LONG : readTapBody(line);
+      if (decoded.ok)
+        orders.push({ bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs, budgetMs: null });
+      return decoded;
+    });
+    const results = await this.#intake.acceptGroup(orders);
+    let next = 0;
+    return read.map((decoded) => {
+      if (!decoded.ok) return decoded.refusal;
+      const result = results[next];
+      next += 1;
+      if (result === undefined) throw new RangeError('every record has a result');
+      return result.ok ? result.answer : result.refusal;
+    });
   }
 }
+
+const LINE_GROUPS = { lineBytesMax: BATCH_LINE_BYTES_MAX, groupMax: GROUP_MAX };
+const LINE_TOO_LONG = { ok: false, refusal: refuse('body_too_large') } as const;

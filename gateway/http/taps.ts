@@ -1,16 +1,15 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { TAP_BODY_BYTES_MAX } from '@tapgate/sdk/wire/limits';
 import { refuse } from '@tapgate/sdk/wire/refusals';
-import { decodeRecord } from '../ingest/authenticate-record.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
 import type { TerminalSessions } from './bearer-token.ts';
-import { sendJson } from './node-exchange.ts';
-import { readJsonBody } from './request-body.ts';
+import { readBody, sendJson } from './node-exchange.ts';
+import { isContentType } from './request-body.ts';
 import { refusalResponse, type GatewayEnv } from './request-context.ts';
 import type { RefusalTally } from './refusal-tally.ts';
 import { tapsRoute } from './route-table.ts';
+import { readTapBody } from './tap-body.ts';
 import { readTapBudget } from './tap-budget.ts';
-import { TapBody } from './wire-schemas.ts';
 
 export type TapsParts = {
   readonly intake: TapIntake;
@@ -35,9 +34,10 @@ export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tall
     const budgetMs = readTapBudget(context.req.header('Tap-Budget-Ms'));
     if (budgetMs === undefined) return refuseWith(refuse('field_invalid', 'Tap-Budget-Ms'));
     if (intake.isOverloadedFor(budgetMs)) return refuseWith(refuse('overloaded'));
-    const body = await readJsonBody(context, TapBody, TAP_BODY_BYTES_MAX);
-    if (!body.ok) return refuseWith(body.refusal);
-    const decoded = decodeRecord(body.value.record);
+    if (!isContentType(context, 'application/json')) return refuseWith(refuse('content_type_unsupported'));
+    const body = await readBody(context, TAP_BODY_BYTES_MAX);
+    if (body === null) return refuseWith(refuse('body_too_large'));
+    const decoded = readTapBody(body);
     if (!decoded.ok) return refuseWith(decoded.refusal);
     const result = await intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs });
     return result.ok ? sendJson(context, result.answer) : refuseWith(result.refusal);

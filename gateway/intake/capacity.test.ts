@@ -39,7 +39,7 @@ class Line {
     if (tap === undefined) return;
     this.decided += 1;
     this.latencies.push(this.#nowMs - tap.arrivedMs);
-    this.capacity.count();
+    this.capacity.count(1);
     this.capacity.observe(this.#waiting.length, this.#nowMs);
   }
 }

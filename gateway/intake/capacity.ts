@@ -43,9 +43,9 @@ export class Capacity {
     this.#fewestInside = inside;
   }
 
-  /** One tap was decided and is durable. */
-  count(): void {
-    this.#decided += 1;
+  /** So many taps were decided and are durable. */
+  count(taps: number): void {
+    this.#decided += taps;
   }
 
   /**

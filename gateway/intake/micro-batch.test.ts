@@ -30,7 +30,7 @@ test('while as many runs are under way as may be, items gather, and the next run
     { sizeMax: 3, sizeEnough: 3, gatherMs: () => 60_000, inFlightMax: 1 },
     run,
   );
-  for (const item of [1, 2, 3, 4, 5, 6, 7]) batch.push(item);
+  for (const item of [1, 2, 3, 4, 5, 6, 7]) batch.push([item]);
   assert.deepEqual(batches, [[1, 2, 3]]);
   assert.equal(batch.waiting, 4);
   await release();
@@ -45,10 +45,10 @@ test('while as many runs are under way as may be, items gather, and the next run
 test('a few items go when their time of waiting is over, and not while a run is under way', async () => {
   const { batches, run, release } = heldRuns();
   const batch = new MicroBatch<number>({ sizeMax: 9, sizeEnough: 9, gatherMs: () => 5, inFlightMax: 2 }, run);
-  batch.push(1);
+  batch.push([1]);
   assert.deepEqual(batches, []);
   await setTimeout(30);
-  batch.push(2);
+  batch.push([2]);
   await setTimeout(30);
   assert.deepEqual(batches, [[1]]);
   await release();
@@ -60,7 +60,7 @@ test('a few items go when their time of waiting is over, and not while a run is 
 test('a full batch starts at once, and a second beside it where that is allowed', async () => {
   const { batches, run, release } = heldRuns();
   const batch = new MicroBatch<number>({ sizeMax: 2, sizeEnough: 2, gatherMs: () => 0, inFlightMax: 2 }, run);
-  for (const item of [1, 2, 3, 4, 5]) batch.push(item);
+  for (const item of [1, 2, 3, 4, 5]) batch.push([item]);
   assert.deepEqual(batches, [
     [1, 2],
     [3, 4],

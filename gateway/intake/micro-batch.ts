@@ -31,15 +31,16 @@ export class MicroBatch<Item> {
     return this.#waiting.length;
   }
 
-  push(item: Item): void {
-    this.#waiting.push(item);
+  push(items: readonly Item[]): void {
+    for (const item of items) this.#waiting.push(item);
     this.#consider();
   }
 
   #consider(): void {
-    const { sizeEnough, gatherMs } = this.#settings;
-    if (this.#waiting.length >= sizeEnough) this.#start();
-    else if (this.#waiting.length > 0 && this.#inFlight === 0)
+    const { sizeEnough, gatherMs, inFlightMax } = this.#settings;
+    while (this.#waiting.length >= sizeEnough && this.#inFlight < inFlightMax) this.#start();
+    if (this.#waiting.length >= sizeEnough) return;
+    if (this.#waiting.length > 0 && this.#inFlight === 0)
       this.#timer ??= setTimeout(() => {
         this.#start();
       }, gatherMs());

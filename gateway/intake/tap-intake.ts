@@ -1,73 +1,26 @@
-import { equalBytes } from '@tapgate/sdk/emv/hex';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
-import type { IsoDate, TerminalId } from '@tapgate/sdk/wire/identifiers';
-import type { TapAnswer, TapVerdict } from '@tapgate/sdk/wire/verdict';
-import {
-  authenticateRecord,
-  NO_CARD,
-  type Authentication,
-  type AuthenticTap,
-} from '../ingest/authenticate-record.ts';
-import { judgeAct } from '../ingest/judge-act.ts';
-import {
-  judgeDelivery,
-  judgeTap,
-  NO_PROOF_NEEDED,
-  type CardProof,
-  type Judgement,
-} from '../ingest/judge-tap.ts';
-import { concludeProof, planProof } from '../ingest/plan-proof.ts';
-import { calendarDateOf, serviceDateOf } from '../ingest/service-date.ts';
-import type { Sm2Workers } from '../ingest/sm2-workers.ts';
-import type { TapAuthority } from '../ingest/tap-authority.ts';
+import { authenticateRecord, type Authentication } from '../ingest/authenticate-record.ts';
+import { judgeDelivery, judgeTap, NO_PROOF_NEEDED, type CardProof } from '../ingest/judge-tap.ts';
 import type { TapFacts } from '../ingest/tap-facts.ts';
-import { acceptTaps, type AcceptedTap, type DeliveryKey } from '../store/accept-taps.ts';
+import { acceptTaps } from '../store/accept-taps.ts';
 import type { Database } from '../store/connection.ts';
 import type { DataKeys } from '../store/data-keys.ts';
-import { sealRecord } from '../store/sealed-record.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { readTapFacts } from '../store/tap-facts.ts';
 import { Capacity } from './capacity.ts';
 import { MicroBatch } from './micro-batch.ts';
+import { proveCard, type Prover } from './prove-card.ts';
+import { resultOf, TapGroup, type TapOrder, type TapResult, type TapUnderWay } from './tap-group.ts';
+import { distinctIdentities, rowsOf } from './tap-rows.ts';
 
-export type TapIntakeParts = {
+export type { TapResult } from './tap-group.ts';
+
+export type TapIntakeParts = Prover & {
   readonly database: Database;
-  readonly authority: TapAuthority;
-  readonly sm2Workers: Sm2Workers;
   readonly dataKeys: DataKeys;
   /** monotonic, ms: for budgets, never for what a tap is judged by */
   readonly monotonicMs: () => number;
-  /** the card's cryptogram alone proves where the issuer's key is loaded (design.md "Rails": issuerHosted) */
-  readonly issuerHosted: boolean;
   readonly onFault: (fault: unknown) => void;
-};
-
-export type TapOrder = {
-  readonly bytes: Uint8Array;
-  /** whose session sent it; null for a record that no terminal's session vouches for */
-  readonly sender: TerminalId | null;
-  /** the gateway's clock at the request, ms since the Unix epoch: what plausibility is judged by */
-  readonly nowMs: number;
-  /** how long the answer is of any use to the terminal, ms; null where late is as good as soon (bulk) */
-  readonly budgetMs: number | null;
-};
-
-export type TapResult =
-  | { readonly ok: true; readonly answer: TapAnswer }
-  | { readonly ok: false; readonly refusal: Refusal; readonly terminalId: TerminalId | null };
-
-/** One tap on its way through the stages. */
-type TapUnderWay = {
-  readonly tap: AuthenticTap;
-  readonly order: TapOrder;
-  readonly arrivedMs: number;
-  readonly answer: (result: TapResult) => void;
-  facts: TapFacts | null;
-  proof: CardProof | null;
-  certificateSm3: Uint8Array | null;
-  judgement: Judgement | null;
-  /** how often another gateway, or an earlier tap of the same batch, was there first */
-  rounds: number;
 };
 
 /** Taps inside at once: two seconds of the fastest machine, a few megabytes. Beyond, the gateway says so instead of queueing. */
@@ -79,15 +32,13 @@ const BUSY_ABOVE = 16;
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
 
-const NO_CERTIFICATE = new Uint8Array();
-
 /** How long a few taps wait for company: hardly at all, but when many are inside, what one more round trip costs is missed more. */
 const GATHER_MS = 1;
 const GATHER_WHEN_BUSY_MS = 12;
 const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
 
 /**
- * The way of a tap through the gateway, live and bulk alike: read and authenticate at once; gather; one query of facts for
+ * The way of taps through the gateway, live and bulk alike: read and authenticate at once; gather; one query of facts for
  * all; SM2 on the worker threads; decide; gather; one transaction for all; answer. Nothing is answered before it is durable.
  */
 export class TapIntake {
@@ -123,67 +74,90 @@ export class TapIntake {
   }
 
   /** @returns the answer once it is durable, or a refusal; never rejects for anything that a peer sent */
-  accept(order: TapOrder): Promise<TapResult> {
-    if (this.isOverloadedFor(order.budgetMs))
-      return Promise.resolve({ ok: false, refusal: refuse('overloaded'), terminalId: order.sender });
-    let authentic: Authentication;
-    try {
-      authentic = authenticateRecord(order.bytes, order.sender, this.#parts.authority);
-    } catch (fault) {
-      this.#parts.onFault(fault);
-      return Promise.resolve({ ok: false, refusal: refuse('gateway_unavailable'), terminalId: order.sender });
-    }
-    if (!authentic.ok) return Promise.resolve(authentic);
-    this.#inside += 1;
+  async accept(order: TapOrder): Promise<TapResult> {
+    const [result] = await this.acceptGroup([order]);
+    if (result === undefined) throw new RangeError('one order has one result');
+    return result;
+  }
+
+  /** Taps that arrived together. @returns a result for each, in order, once all of them are there; never rejects, as accept */
+  acceptGroup(orders: readonly TapOrder[]): Promise<TapResult[]> {
+    if (orders.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
+      const group = new TapGroup(orders.length, resolve);
       const arrivedMs = this.#parts.monotonicMs();
-      const answer = (result: TapResult): void => {
-        this.#inside -= 1;
-        if (result.ok) this.#capacity.count();
-        this.#capacity.observe(this.#inside, this.#parts.monotonicMs());
-        resolve(result);
-      };
-      const fresh = { facts: null, proof: null, certificateSm3: null, judgement: null, rounds: 0 };
-      this.#toJudge.push({ tap: authentic.tap, order, arrivedMs, answer, ...fresh });
+      const taps: TapUnderWay[] = [];
+      orders.forEach((order, index) => {
+        const read = this.#authenticate(order);
+        if (!read.ok) {
+          group.settle(index, read);
+          return;
+        }
+        this.#inside += 1;
+        const fresh = { facts: null, proof: null, certificateSm3: null, judgement: null, rounds: 0 };
+        taps.push({ tap: read.tap, order, arrivedMs, group, index, ...fresh });
+      });
+      this.#toJudge.push(taps);
     });
   }
 
+  #authenticate(order: TapOrder): Authentication {
+    const { sender, bytes, budgetMs } = order;
+    if (this.isOverloadedFor(budgetMs))
+      return { ok: false, refusal: refuse('overloaded'), terminalId: sender };
+    try {
+      return authenticateRecord(bytes, sender, this.#parts.authority);
+    } catch (fault) {
+      this.#parts.onFault(fault);
+      return { ok: false, refusal: refuse('gateway_unavailable'), terminalId: sender };
+    }
+  }
+
   async #readFacts(taps: TapUnderWay[]): Promise<void> {
-    const inTime = taps.filter((underWay) => {
-      const late = this.#isLate(underWay);
-      if (late) refuseTap(underWay, refuse('overloaded'));
-      return !late;
-    });
+    const inTime: TapUnderWay[] = [];
+    const nowMs = this.#parts.monotonicMs();
+    for (const underWay of taps) {
+      if (isLate(underWay, nowMs)) this.#refuse([underWay], refuse('overloaded'));
+      else inTime.push(underWay);
+    }
     if (inTime.length === 0) return;
     try {
       const facts = await readTapFacts(this.#parts.database, inTime.map(keysOf));
-      inTime.forEach((underWay, index) => {
-        underWay.facts = facts[index] ?? null;
-        this.#judgeSoon(underWay);
-      });
+      this.#judge(inTime, facts);
     } catch (fault) {
       this.#failAll(inTime, fault);
     }
   }
 
-  /** Work that nobody waits for any more is not begun: a tap is only given up before its proof, never after. */
-  #isLate(underWay: TapUnderWay): boolean {
-    const { budgetMs } = underWay.order;
-    return budgetMs !== null && this.#parts.monotonicMs() - underWay.arrivedMs > budgetMs;
+  /** Decides what needs no signature and sends it on together; the others follow one by one as their threads answer. */
+  #judge(taps: readonly TapUnderWay[], facts: readonly TapFacts[]): void {
+    const judged: TapUnderWay[] = [];
+    taps.forEach((underWay, index) => {
+      try {
+        if (this.#judgeOne(underWay, facts[index])) judged.push(underWay);
+      } catch (fault) {
+        this.#failAll([underWay], fault);
+      }
+    });
+    if (judged.length > 0) this.#toCommit.push(judged);
   }
 
-  #judgeSoon(underWay: TapUnderWay): void {
-    const { tap, order, facts, proof } = underWay;
-    if (facts === null) throw new RangeError('facts are read before a tap is judged');
-    const early = judgeDelivery(tap, facts, order.nowMs);
-    if (early !== null || proof !== null) {
-      this.#conclude(underWay, facts, proof ?? NO_PROOF_NEEDED);
-      return;
-    }
-    void this.#prove(underWay, facts).then(
-      (proven) => {
-        underWay.proof = proven;
-        this.#conclude(underWay, facts, proven);
+  /** @returns true when there is something to make durable at once */
+  #judgeOne(underWay: TapUnderWay, facts: TapFacts | undefined): boolean {
+    if (facts === undefined) throw new RangeError('facts are read before a tap is judged');
+    underWay.facts = facts;
+    if (judgeDelivery(underWay.tap, facts, underWay.order.nowMs) !== null)
+      return this.#conclude(underWay, facts, NO_PROOF_NEEDED);
+    const proof = underWay.proof ?? proveCard(this.#parts, underWay, facts);
+    if (!(proof instanceof Promise)) return this.#conclude(underWay, facts, proof);
+    this.#judgeLater(underWay, facts, proof);
+    return false;
+  }
+
+  #judgeLater(underWay: TapUnderWay, facts: TapFacts, proving: Promise<CardProof>): void {
+    proving.then(
+      (proof) => {
+        if (this.#conclude(underWay, facts, proof)) this.#toCommit.push([underWay]);
       },
       (fault: unknown) => {
         this.#failAll([underWay], fault);
@@ -191,168 +165,67 @@ export class TapIntake {
     );
   }
 
-  async #prove(underWay: TapUnderWay, facts: TapFacts): Promise<CardProof> {
-    const { tap } = underWay;
-    const { evidence } = tap.card;
-    const { authority } = this.#parts;
-    if (typeof evidence === 'string') return { refusal: evidence, actProven: false };
-    const { placement, record } = tap;
-    const onDate = calendarDateOf(placement.zone, record.tappedAtMs);
-    const cryptogramHolds = authority.cryptogramHolds(evidence, tap.bankId);
-    const act = { rail: record.rail, amountFen: placement.amountFen, onDate, cryptogramHolds };
-    if (this.#parts.issuerHosted && cryptogramHolds !== null) {
-      // No certificate was asked for; the card's row still remembers that the card was seen.
-      if (cryptogramHolds && facts.verifiedCertificateSm3 === null) underWay.certificateSm3 = NO_CERTIFICATE;
-      return { refusal: judgeAct(evidence, act), actProven: cryptogramHolds };
-    }
-
-    const { verifiedCertificateSm3 } = facts;
-    const plan = planProof(evidence, { dfName: record.dfName, onDate, verifiedCertificateSm3 }, authority);
-    const held = await this.#parts.sm2Workers.check(plan.claims);
-    const chain = concludeProof(plan, held);
-    plan.claims.forEach((claim, index) => {
-      if (held[index] !== true || claim.fingerprint === null) return;
-      if (claim.step === 'issuer_certificate') authority.rememberIssuerCertificate(claim.fingerprint);
-    });
-    if (chain !== null) return { refusal: chain, actProven: false };
-    const { certificateFingerprint } = plan;
-    const isKnown =
-      certificateFingerprint === null ||
-      (verifiedCertificateSm3 !== null && equalBytes(verifiedCertificateSm3, certificateFingerprint));
-    if (!isKnown) underWay.certificateSm3 = certificateFingerprint;
-    return { refusal: judgeAct(evidence, act), actProven: true };
-  }
-
-  #conclude(underWay: TapUnderWay, facts: TapFacts, proof: CardProof): void {
+  /** @returns true when there is something to make durable */
+  #conclude(underWay: TapUnderWay, facts: TapFacts, proof: CardProof): boolean {
+    if (proof !== NO_PROOF_NEEDED) underWay.proof = proof;
     const judgement = judgeTap(underWay.tap, facts, proof, underWay.order.nowMs);
     if (judgement.kind === 'refused') {
-      refuseTap(underWay, judgement.refusal);
-      return;
+      this.#refuse([underWay], judgement.refusal);
+      return false;
     }
     underWay.judgement = judgement;
-    this.#toCommit.push(underWay);
+    return true;
   }
 
   async #commit(taps: TapUnderWay[]): Promise<void> {
     const { batch, again } = distinctIdentities(taps);
     try {
-      const rows: AcceptedTap[] = [];
-      const repeats: DeliveryKey[] = [];
-      for (const underWay of batch) {
-        const { judgement, tap } = underWay;
-        if (judgement?.kind === 'accepted')
-          rows.push(await this.#rowOf(underWay, judgement.verdict, judgement.claimsAct));
-        else repeats.push({ terminalId: tap.record.terminalId, tapSequence: tap.record.tapSequence });
-      }
+      const { rows, repeats } = await rowsOf(batch, this.#parts.dataKeys);
       await acceptTaps(this.#parts.database, rows, repeats);
-      for (const underWay of batch) answerTap(underWay);
+      this.#capacity.count(batch.length);
+      this.#settle(batch, resultOf);
     } catch (fault) {
       // Somebody else was first with one of the identities. What was written is nothing; the facts are different now.
       if (fault instanceof StoreFault && fault.code === 'conflict') again.push(...batch);
       else this.#failAll(batch, fault);
     }
-    for (const underWay of again) this.#anotherRound(underWay);
+    if (again.length > 0) this.#anotherRound(again);
   }
 
-  #anotherRound(underWay: TapUnderWay): void {
-    underWay.rounds += 1;
-    if (underWay.rounds > ROUNDS_MAX) refuseTap(underWay, refuse('gateway_unavailable'));
-    else this.#toJudge.push(underWay);
+  #anotherRound(taps: readonly TapUnderWay[]): void {
+    for (const underWay of taps) underWay.rounds += 1;
+    this.#refuse(
+      taps.filter(({ rounds }) => rounds > ROUNDS_MAX),
+      refuse('gateway_unavailable'),
+    );
+    this.#toJudge.push(taps.filter(({ rounds }) => rounds <= ROUNDS_MAX));
   }
 
   /** The database is gone, or something is broken: either way the terminal keeps its record and sends it again. */
   #failAll(taps: readonly TapUnderWay[], fault: unknown): void {
     this.#parts.onFault(fault);
-    for (const underWay of taps) refuseTap(underWay, refuse('gateway_unavailable'));
+    this.#refuse(taps, refuse('gateway_unavailable'));
   }
 
-  async #rowOf(underWay: TapUnderWay, verdict: TapVerdict, claimsAct: boolean): Promise<AcceptedTap> {
-    const { tap, order, facts } = underWay;
-    const { record, placement, card } = tap;
-    const serviceDate: IsoDate = serviceDateOf(placement, record.tappedAtMs);
-    const { iv, sealed } = sealRecord(await this.#parts.dataKeys.forWriting(serviceDate), tap.bytes);
-    const evidence = typeof card.evidence === 'string' ? null : card.evidence;
-    return {
-      terminalId: record.terminalId,
-      tapSequence: record.tapSequence,
-      recordSm3: tap.recordSm3,
-      outcome: verdict.outcome,
-      cause: causeOf(verdict),
-      panToken: card.panToken,
-      psn: card.psn,
-      atc: card.atc,
-      claimsActWith: claimsAct ? (evidence?.cryptogram ?? null) : null,
-      newCertificateSm3: underWay.certificateSm3,
-      serviceDate,
-      tappedAtMs: record.tappedAtMs,
-      receivedAtMs: order.nowMs,
-      operatorId: placement.operatorId,
-      lineId: placement.lineId,
-      stationId: placement.stationId,
-      rail: record.rail,
-      tapKind: record.tapKind,
-      amountFen: card.amountFen,
-      gateDecision: record.gateDecision,
-      ruleSetVersion: record.ruleSetVersion,
-      hotlistVersion: record.hotlistVersion,
-      bankId: tap.bankId,
-      atcBelowHighest: claimsAct && card.atc < (facts?.highestAtc ?? 0),
-      recordIv: iv,
-      recordSealed: sealed,
-    };
+  #refuse(taps: readonly TapUnderWay[], refusal: Refusal): void {
+    this.#settle(taps, ({ tap }) => ({ ok: false, refusal, terminalId: tap.record.terminalId }));
+  }
+
+  #settle(taps: readonly TapUnderWay[], resultFor: (underWay: TapUnderWay) => TapResult): void {
+    if (taps.length === 0) return;
+    this.#inside -= taps.length;
+    this.#capacity.observe(this.#inside, this.#parts.monotonicMs());
+    for (const underWay of taps) underWay.group.settle(underWay.index, resultFor(underWay));
   }
 }
 
-/**
- * Splits a batch so that no delivery and no act stands in it twice; what comes second is judged again once the first is
- * durable, and then finds it.
- */
-function distinctIdentities(taps: TapUnderWay[]): { batch: TapUnderWay[]; again: TapUnderWay[] } {
-  const taken = new Set<string>();
-  const batch: TapUnderWay[] = [];
-  const again: TapUnderWay[] = [];
-  for (const underWay of taps) {
-    const { tap, judgement } = underWay;
-    if (judgement?.kind === 'duplicate') {
-      batch.push(underWay);
-      continue;
-    }
-    const delivery = `${tap.record.terminalId}|${tap.record.tapSequence}`;
-    const act = `${tap.card.panToken}|${tap.card.psn}|${tap.card.atc}`;
-    const isTaken = taken.has(delivery) || (tap.card.panToken !== NO_CARD && taken.has(act));
-    if (isTaken) {
-      again.push(underWay);
-      continue;
-    }
-    taken.add(delivery).add(act);
-    batch.push(underWay);
-  }
-  return { batch, again };
+/** Work that nobody waits for any more is not begun: a tap is only given up before its proof, never after. */
+function isLate({ order, arrivedMs }: TapUnderWay, nowMs: number): boolean {
+  return order.budgetMs !== null && nowMs - arrivedMs > order.budgetMs;
 }
 
 function keysOf({ tap }: TapUnderWay): Parameters<typeof readTapFacts>[1][number] {
   const { panToken, psn, atc } = tap.card;
   const { terminalId, tapSequence, tappedAtMs } = tap.record;
   return { terminalId, tapSequence, tappedAtMs, panToken, psn, atc };
-}
-
-function causeOf(verdict: TapVerdict): string | null {
-  return verdict.outcome === 'chargeable' ? null : verdict.cause;
-}
-
-function answerTap(underWay: TapUnderWay): void {
-  const { judgement, tap } = underWay;
-  const { terminalId, tapSequence } = tap.record;
-  if (judgement?.kind === 'duplicate') {
-    const { outcome, cause } = judgement;
-    underWay.answer({ ok: true, answer: { terminalId, tapSequence, outcome, cause, duplicate: true } });
-  } else if (judgement?.kind === 'accepted') {
-    const { outcome } = judgement.verdict;
-    const cause = causeOf(judgement.verdict);
-    underWay.answer({ ok: true, answer: { terminalId, tapSequence, outcome, cause, duplicate: false } });
-  }
-}
-
-function refuseTap(underWay: TapUnderWay, refusal: Refusal): void {
-  underWay.answer({ ok: false, refusal, terminalId: underWay.tap.record.terminalId });
 }

@@ -1,6 +1,13 @@
 import type { PanToken } from '@tapgate/sdk/wire/identifiers';
 import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
-import type { DeliveredTap, HotlistBounds, HotlistStay, ReportedAct, TapFacts } from '../ingest/tap-facts.ts';
+import {
+  NO_FACTS,
+  type DeliveredTap,
+  type HotlistBounds,
+  type HotlistStay,
+  type ReportedAct,
+  type TapFacts,
+} from '../ingest/tap-facts.ts';
 import type { Database } from './connection.ts';
 import { hexByteaArray, numberArray, textArray } from './array-literal.ts';
 import { faultsTranslated } from './store-fault.ts';
@@ -16,9 +23,9 @@ export type TapKeys = {
   readonly tappedAtMs: number;
 };
 
-/** One row of one of the five arms; what an arm has not is null. */
+/** One row of one of the arms; what an arm has not is null. */
 type FactRow = {
-  readonly arm: 'delivered' | 'act' | 'card' | 'hotlist' | 'bounds';
+  readonly arm: 'delivered' | 'act' | 'card' | 'hotlist';
   readonly terminal_id: string | null;
   readonly number: number | null;
   readonly pan_token: Uint8Array | null;
@@ -32,73 +39,108 @@ type FactRow = {
 };
 
 /**
- * Everything the store knows that bears on these taps, in one query of five arms, each an index look-up for each key. Every
+ * Everything the store knows that bears on these taps, in one query of four arms, each an index look-up for each key. Every
  * arm joins one table to the list of keys (or tables of one card to each other), which PostgreSQL answers from its primary
- * keys and Citus pushes down to its shards.
+ * keys and Citus pushes down to its shards. Only where a card was ever on the hotlist, a second query asks which versions its
+ * terminal can have held.
  *
  * @returns facts in the order of the keys
  * @throws StoreFault
  */
 export async function readTapFacts(database: Database, keys: readonly TapKeys[]): Promise<TapFacts[]> {
   const rows = await faultsTranslated(() => factsQuery(database, keys));
-  const delivered = new Map<string, DeliveredTap>();
-  const acts = new Map<string, ReportedAct>();
-  const cards = new Map<
-    string,
-    { readonly highestAtc: number | null; readonly certificateSm3: Uint8Array }
-  >();
-  const stays = new Map<string, HotlistStay[]>();
-  const bounds = new Map<string, HotlistBounds>();
+  // What nearly every tap is: nothing of it is known.
+  if (rows.length === 0) return keys.map(() => NO_FACTS);
+  const found = gather(rows);
+  const listed = found.stays.size === 0 ? [] : keys.filter((key) => found.stays.has(cardNameOf(key)));
+  const bounds = listed.length === 0 ? NO_BOUNDS : await readBounds(database, listed);
+  return keys.map((key) => {
+    const card = cardNameOf(key);
+    const delivery = `${key.terminalId}|${key.tapSequence}`;
+    const known = found.cards.get(card);
+    return {
+      delivered: found.delivered.get(delivery) ?? null,
+      act: found.acts.get(`${card}|${key.atc}`) ?? null,
+      highestAtc: known?.highestAtc ?? null,
+      verifiedCertificateSm3: known?.certificateSm3 ?? null,
+      hotlistStays: found.stays.get(card) ?? [],
+      hotlistBounds: bounds.get(delivery) ?? null,
+    };
+  });
+}
+
+type FoundFacts = {
+  readonly delivered: Map<string, DeliveredTap>;
+  readonly acts: Map<string, ReportedAct>;
+  readonly cards: Map<string, { readonly highestAtc: number | null; readonly certificateSm3: Uint8Array }>;
+  readonly stays: Map<string, HotlistStay[]>;
+};
+
+function gather(rows: readonly FactRow[]): FoundFacts {
+  const found: FoundFacts = { delivered: new Map(), acts: new Map(), cards: new Map(), stays: new Map() };
   for (const row of rows) {
     const card = cardName(row.pan_token, row.psn);
     switch (row.arm) {
       case 'delivered':
-        delivered.set(`${row.terminal_id ?? ''}|${row.number ?? 0}`, {
+        found.delivered.set(`${row.terminal_id ?? ''}|${row.number ?? 0}`, {
           recordSm3: present(row.bytes),
           outcome: outcomeOf(row.outcome),
           cause: row.cause,
         });
         break;
       case 'act':
-        acts.set(`${card}|${row.atc ?? 0}`, {
+        found.acts.set(`${card}|${row.atc ?? 0}`, {
           terminalId: row.terminal_id ?? '',
           tapSequence: row.number ?? 0,
           cryptogram: present(row.bytes),
         });
         break;
       case 'card':
-        cards.set(card, { highestAtc: row.atc, certificateSm3: present(row.bytes) });
-        break;
-      case 'bounds':
-        bounds.set(`${row.terminal_id ?? ''}|${row.number ?? 0}`, {
-          floor: row.atc ?? 0,
-          ceiling: row.until ?? 0,
-        });
+        found.cards.set(card, { highestAtc: row.atc, certificateSm3: present(row.bytes) });
         break;
       case 'hotlist': {
-        const stay = {
+        const stays = found.stays.get(card) ?? [];
+        stays.push({
           addedVersion: row.number ?? 0,
           removedVersion: row.until,
           addedAtMs: present(row.at).getTime(),
-        };
-        stays.set(card, [...(stays.get(card) ?? []), stay]);
+        });
+        found.stays.set(card, stays);
         break;
       }
     }
   }
-  return keys.map((key) => {
-    const card = `${key.panToken}|${key.psn}`;
-    const known = cards.get(card);
-    return {
-      delivered: delivered.get(`${key.terminalId}|${key.tapSequence}`) ?? null,
-      act: acts.get(`${card}|${key.atc}`) ?? null,
-      highestAtc: known?.highestAtc ?? null,
-      verifiedCertificateSm3: known?.certificateSm3 ?? null,
-      hotlistStays: stays.get(card) ?? [],
-      hotlistBounds: bounds.get(`${key.terminalId}|${key.tapSequence}`) ?? null,
-    };
-  });
+  return found;
 }
+
+const NO_BOUNDS: ReadonlyMap<string, HotlistBounds> = new Map();
+
+async function readBounds(
+  { hot }: Database,
+  keys: readonly TapKeys[],
+): Promise<ReadonlyMap<string, HotlistBounds>> {
+  const parameters = [
+    textArray(keys.map((key) => key.terminalId)),
+    numberArray(keys.map((key) => key.tapSequence)),
+    textArray(keys.map((key) => new Date(key.tappedAtMs).toISOString())),
+  ];
+  const rows = await faultsTranslated(() =>
+    hot.unsafe<BoundsRow[]>(BOUNDS, parameters, { prepare: true }).execute(),
+  );
+  return new Map(
+    rows.map((row) => [
+      `${row.terminal_id}|${row.tap_sequence}`,
+      { floor: row.floor ?? 0, ceiling: row.ceiling ?? 0 },
+    ]),
+  );
+}
+
+type BoundsRow = {
+  readonly terminal_id: string;
+  readonly tap_sequence: number;
+  readonly floor: number | null;
+  readonly ceiling: number | null;
+};
 
 /**
  * How old a list may be before whoever opens a gate by it bears the loss himself: what gate parameters have at most, and a day for a
@@ -127,21 +169,18 @@ union all
 select 'hotlist', null, h.added_version, h.pan_token, h.psn, null, null, null, null, h.removed_version, v.published_at
 from unnest($3::bytea[], $4::smallint[]) as k (pan_token, psn)
 join hotlist_entry h on h.pan_token = k.pan_token and h.psn = k.psn
-join hotlist_version v on v.version = h.added_version
-union all
-select 'bounds', k.terminal_id, k.tap_sequence, null, null,
+join hotlist_version v on v.version = h.added_version`;
+
+const BOUNDS = `
+select k.terminal_id, k.tap_sequence,
   greatest(
     (select max(t.version) from terminal_held_version t
       where t.terminal_id = k.terminal_id and t.kind = 'hotlist' and t.since <= k.tapped_at),
     (select v.version from hotlist_version v
-      where v.published_at <= k.tapped_at - interval '${HOTLIST_AGE_PERMITTED}' order by v.published_at desc, v.version desc limit 1)),
-  null, null, null,
+      where v.published_at <= k.tapped_at - interval '${HOTLIST_AGE_PERMITTED}' order by v.published_at desc, v.version desc limit 1)) as floor,
   (select v.version from hotlist_version v
-    where v.published_at <= k.tapped_at + interval '${CLOCKS_APART}' order by v.published_at desc, v.version desc limit 1),
-  null
-from unnest($1::text[], $2::bigint[], $3::bytea[], $4::smallint[], $6::timestamptz[])
-  as k (terminal_id, tap_sequence, pan_token, psn, tapped_at)
-where exists (select from hotlist_entry h where h.pan_token = k.pan_token and h.psn = k.psn)`;
+    where v.published_at <= k.tapped_at + interval '${CLOCKS_APART}' order by v.published_at desc, v.version desc limit 1) as ceiling
+from unnest($1::text[], $2::bigint[], $3::timestamptz[]) as k (terminal_id, tap_sequence, tapped_at)`;
 
 function factsQuery({ hot }: Database, keys: readonly TapKeys[]): Promise<FactRow[]> {
   const parameters = [
@@ -150,9 +189,12 @@ function factsQuery({ hot }: Database, keys: readonly TapKeys[]): Promise<FactRo
     hexByteaArray(keys.map((key) => key.panToken)),
     numberArray(keys.map((key) => key.psn)),
     numberArray(keys.map((key) => key.atc)),
-    textArray(keys.map((key) => new Date(key.tappedAtMs).toISOString())),
   ];
   return hot.unsafe<FactRow[]>(FACTS, parameters, { prepare: true });
+}
+
+function cardNameOf({ panToken, psn }: TapKeys): string {
+  return `${panToken}|${psn}`;
 }
 
 function cardName(token: Uint8Array | null, psn: number | null): string {

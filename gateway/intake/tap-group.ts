@@ -1,0 +1,75 @@
+import type { Refusal } from '@tapgate/sdk/wire/refusals';
+import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
+import type { TapAnswer, TapVerdict } from '@tapgate/sdk/wire/verdict';
+import type { AuthenticTap } from '../ingest/authenticate-record.ts';
+import type { CardProof, Judgement } from '../ingest/judge-tap.ts';
+import type { TapFacts } from '../ingest/tap-facts.ts';
+
+export type TapOrder = {
+  readonly bytes: Uint8Array;
+  /** whose session sent it; null for a record that no terminal's session vouches for */
+  readonly sender: TerminalId | null;
+  /** the gateway's clock at the request, ms since the Unix epoch: what plausibility is judged by */
+  readonly nowMs: number;
+  /** how long the answer is of any use to the terminal, ms; null where late is as good as soon (bulk) */
+  readonly budgetMs: number | null;
+};
+
+export type TapResult =
+  | { readonly ok: true; readonly answer: TapAnswer }
+  | { readonly ok: false; readonly refusal: Refusal; readonly terminalId: TerminalId | null };
+
+/** One tap on its way through the stages. */
+export type TapUnderWay = {
+  readonly tap: AuthenticTap;
+  readonly order: TapOrder;
+  /** monotonic, ms */
+  readonly arrivedMs: number;
+  readonly group: TapGroup;
+  /** its place in the group */
+  readonly index: number;
+  facts: TapFacts | null;
+  proof: CardProof | null;
+  certificateSm3: Uint8Array | null;
+  judgement: Judgement | null;
+  /** how often another gateway, or an earlier tap of the same batch, was there first */
+  rounds: number;
+};
+
+/** The taps of one request, which are answered together: one for a live tap, what has arrived of an upload for a bulk one. */
+export class TapGroup {
+  readonly #results: (TapResult | undefined)[];
+  readonly #resolve: (results: TapResult[]) => void;
+  #left: number;
+
+  constructor(size: number, resolve: (results: TapResult[]) => void) {
+    this.#results = new Array<TapResult | undefined>(size);
+    this.#left = size;
+    this.#resolve = resolve;
+  }
+
+  /** @throws RangeError for a second result of one tap */
+  settle(index: number, result: TapResult): void {
+    if (this.#results[index] !== undefined) throw new RangeError('a tap is answered once');
+    this.#results[index] = result;
+    this.#left -= 1;
+    if (this.#left === 0) this.#resolve(this.#results as TapResult[]);
+  }
+}
+
+/** The result of a tap whose judgement is durable. @throws RangeError for one that was not judged, or refused */
+export function resultOf({ judgement, tap }: TapUnderWay): TapResult {
+  const { terminalId, tapSequence } = tap.record;
+  if (judgement?.kind === 'duplicate') {
+    const { outcome, cause } = judgement;
+    return { ok: true, answer: { terminalId, tapSequence, outcome, cause, duplicate: true } };
+  }
+  if (judgement?.kind !== 'accepted') throw new RangeError('only what was judged is answered');
+  const { outcome } = judgement.verdict;
+  const cause = causeOf(judgement.verdict);
+  return { ok: true, answer: { terminalId, tapSequence, outcome, cause, duplicate: false } };
+}
+
+export function causeOf(verdict: TapVerdict): string | null {
+  return verdict.outcome === 'chargeable' ? null : verdict.cause;
+}
