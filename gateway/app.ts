@@ -19,11 +19,13 @@ import { RefusalTally } from './http/refusal-tally.ts';
 import { refusalResponse, useRequestContext, type GatewayEnv } from './http/request-context.ts';
 import { healthRoute, ROUTES } from './http/route-table.ts';
 import { mountTapBatches } from './http/tap-batches.ts';
+import { mountTapJudgements } from './http/tap-judgements.ts';
 import { mountTaps } from './http/taps.ts';
 import { mountTerminalSessions } from './http/terminal-sessions.ts';
 import { Sm2Workers } from './ingest/sm2-workers.ts';
 import { TapAuthority, type TapReference } from './ingest/tap-authority.ts';
 import { TapIntake } from './intake/tap-intake.ts';
+import { TapJudging } from './intake/tap-judging.ts';
 import type { KeyProvider } from './keys/key-provider.ts';
 import { isDatabaseReachable, type Database } from './store/connection.ts';
 import { DataKeys } from './store/data-keys.ts';
@@ -93,6 +95,14 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   mountTerminalSessions(app, { keys, tally, findPlacement: (id) => authority.findPlacement(id) });
   const sessions = new TerminalSessions(keys);
   mountTaps(app, { intake, sessions, tally });
+  const judging = new TapJudging({
+    database,
+    authority,
+    intake,
+    monotonicMs: () => performance.now(),
+    onFault,
+  });
+  mountTapJudgements(app, { judging, intake, sessions, tally });
   mountTapBatches(app, { intake, sessions, tally, database });
   mountOperatorRoutes(app, { database, keys, dataKeys, profiles, tally, intake });
   const maker = new ListMaker(database, keys);

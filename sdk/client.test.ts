@@ -207,6 +207,54 @@ describe('client', () => {
     assert.equal(request.headers.authorization, 'Bearer operator');
   });
 
+  test('a question is asked once, with its budget; what is no judgement is not understood', async () => {
+    const judgement = { judgement: 'refuse', cause: 'hotlisted', hotlistVersion: 9 };
+    const ok = (body: unknown): Scripted => ({ status: 200, body: JSON.stringify(body) });
+    script = [session('t-1'), ok(judgement)];
+    const one = client();
+    const ask = () =>
+      one.judgeTap(Uint8Array.of(1, 2, 3), { budgetMs: 120, signal: AbortSignal.timeout(5_000) });
+    assert.deepEqual(await ask(), judgement);
+    const request = seen.at(-1);
+    assert.deepEqual([request?.method, request?.url], ['POST', '/v1/tap-judgements']);
+    assert.equal(request?.headers['tap-budget-ms'], '120');
+    assert.deepEqual(JSON.parse(request?.body ?? ''), { draft: 'AQID' });
+
+    script = [refusal(503, 'overloaded')];
+    await assert.rejects(ask(), { code: 'overloaded' });
+    const garbage: readonly unknown[] = [
+      { judgement: 'refuse', cause: null, hotlistVersion: 9 },
+      { judgement: 'pass', cause: 'hotlisted', hotlistVersion: 9 },
+      { judgement: 'refuse', cause: 'because', hotlistVersion: 9 },
+      { judgement: 'pass', cause: null, hotlistVersion: -1 },
+      { judgement: 'pass', cause: null },
+      'pass',
+      null,
+    ];
+    for (const body of garbage) {
+      script = [ok(body)];
+      await assert.rejects(ask(), { code: 'answer_not_understood' });
+    }
+    script = [{ status: 502, body: '<html>' }];
+    await assert.rejects(ask(), { code: 'answer_not_understood' });
+    assert.deepEqual(waits, []);
+    script = [refusal(401, 'token_invalid')];
+    await assert.rejects(ask(), { code: 'token_invalid' });
+    script = [session('t-2'), ok(judgement)];
+    await ask();
+    assert.equal(seen.at(-1)?.headers.authorization, 'Bearer t-2');
+  });
+
+  test('a question whose signal has ended is over, whatever the peer does', async () => {
+    script = [session('t-1')];
+    const ending = new AbortController();
+    const asked = client().judgeTap(Uint8Array.of(1), { budgetMs: 5, signal: ending.signal });
+    setImmediate(() => {
+      ending.abort();
+    });
+    await assert.rejects(asked, { code: 'gateway_unreachable' });
+  });
+
   test('no error says what was sent', async () => {
     script = [session('t-1'), refusal(403, 'terminal_mac_invalid')];
     await assert.rejects(client().sendTap(Buffer.from('6228480402564890018', 'ascii')), (error: unknown) => {

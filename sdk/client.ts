@@ -4,6 +4,7 @@ import { isListKind, type ListKind } from './lists/list-kinds.ts';
 import { decideRetry, DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.ts';
 import type { TapSequence, TerminalId } from './wire/identifiers.ts';
 import { BATCH_RECORDS_MAX } from './wire/limits.ts';
+import { readTapJudgement, type TapJudgement } from './wire/judgement.ts';
 import { isRefusalCode, type RefusalCode } from './wire/refusals.ts';
 import { TAP_OUTCOMES, type TapAnswer } from './wire/verdict.ts';
 
@@ -108,6 +109,32 @@ export class TapGateClient {
     });
     if (!isTapAnswer(answer)) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
     return answer;
+  }
+
+  /**
+   * Asks what the gateway would say of an act, before the gate decides. Asked once: an answer that is not there in time is of no use.
+   *
+   * @param draft   sdk/tap-record/tap-draft.ts
+   * @param within  how long an answer is of use, ms, for the gateway to know; the signal ends the asking itself
+   * @throws TapGateError with the gateway's refusal, or a transport code
+   */
+  async judgeTap(
+    draft: Uint8Array,
+    within: { readonly budgetMs: number; readonly signal: AbortSignal },
+  ): Promise<TapJudgement> {
+    const token = await this.#token();
+    try {
+      const answer = await this.#send({
+        ...{ method: 'POST', path: '/v1/tap-judgements', type: 'application/json', token, within },
+        body: JSON.stringify({ draft: Buffer.from(draft).toString('base64') }),
+      });
+      const judgement = readTapJudgement(parseJson(answer.text));
+      if (judgement === null) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
+      return judgement;
+    } catch (error) {
+      if (this.#isStaleSession(error)) this.#session = null;
+      throw error;
+    }
   }
 
   /**
@@ -249,17 +276,18 @@ export class TapGateClient {
 
   /** @returns the answer of a 2xx @throws TapGateError for any other, and for none */
   async #send(order: RequestOrder): Promise<Answer> {
-    const { method, path, body, type, token } = order;
+    const { method, path, body, type, token, within } = order;
     const answer = await this.#exchange(`${this.#baseUrl}${path}`, {
       method,
       headers: {
         accept: type,
         ...(body === null ? {} : { 'content-type': type }),
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(within === undefined ? {} : { 'tap-budget-ms': String(within.budgetMs) }),
         ...this.#headers(),
       },
       body,
-      signal: AbortSignal.timeout(this.#timeoutMs),
+      signal: within?.signal ?? AbortSignal.timeout(this.#timeoutMs),
     });
     if (answer.ok) return answer;
     throw refusalOf(answer);
@@ -288,6 +316,8 @@ type RequestOrder = {
   /** media type of both bodies */
   readonly type: 'application/json' | typeof NDJSON;
   readonly token: string | null;
+  /** where late is as good as never, ms */
+  readonly within?: { readonly budgetMs: number; readonly signal: AbortSignal };
 };
 
 type Answer = {

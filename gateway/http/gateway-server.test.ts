@@ -61,6 +61,14 @@ describe('a gateway that is full', () => {
     assert.equal(await (await send('/v1/tap-batches', {})).text(), 'the app answered');
   });
 
+  test('refuses a question about a tap by the same measure', async () => {
+    const late = await send('/v1/tap-judgements', { 'Tap-Budget-Ms': '120' });
+    assert.equal(late.status, 503);
+    assert.match(await late.text(), /"code":"overloaded"/);
+    const inTime = await send('/v1/tap-judgements', { 'Tap-Budget-Ms': '500' });
+    assert.equal(await inTime.text(), 'the app answered');
+  });
+
   test('one connection carries the next request after a refusal whose body was not read', async () => {
     for (let round = 0; round < 20; round++) assert.equal((await send('/v1/taps', {})).status, 503);
   });

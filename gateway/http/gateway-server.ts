@@ -4,7 +4,7 @@ import { refuse } from '@tapgate/sdk/wire/refusals';
 import type { GatewayApp } from '../app.ts';
 import { errorBody, REFUSAL_STATUS } from './refusal-response.ts';
 import { requestIdFor } from './request-context.ts';
-import { tapsRoute } from './route-table.ts';
+import { tapJudgementsRoute, tapsRoute } from './route-table.ts';
 import { readTapBudget } from './tap-budget.ts';
 
 type ServedApp = Pick<GatewayApp, 'app'> & {
@@ -12,17 +12,20 @@ type ServedApp = Pick<GatewayApp, 'app'> & {
   readonly tally: Pick<GatewayApp['tally'], 'count'>;
 };
 
-const TAPS_PATH = tapsRoute.getRoutingPath();
+/** Where somebody at a gate waits for the answer. */
+const AWAITED_PATHS: readonly (string | undefined)[] = [tapsRoute, tapJudgementsRoute].map((route) =>
+  route.getRoutingPath(),
+);
 
 /**
- * The gateway's HTTP server. A live tap whose budget cannot be met is refused here, before routing, token and body: under three
+ * The gateway's HTTP server. A live tap, or a question about one, whose budget cannot be met is refused here, before routing, token and body: under three
  * times what a machine carries two of three requests end so, and what they cost is taken from the third. Everything else goes
  * to the app, which refuses the same way when it is asked without this server.
  */
 export function createGatewayServer({ app, intake, tally }: ServedApp): Server {
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const refuseEarly = (incoming: IncomingMessage, outgoing: ServerResponse): boolean => {
-    if (incoming.url !== TAPS_PATH || incoming.method !== 'POST') return false;
+    if (!AWAITED_PATHS.includes(incoming.url) || incoming.method !== 'POST') return false;
     const budgetMs = readTapBudget(incoming.headers['tap-budget-ms']);
     if (budgetMs === undefined || !intake.isOverloadedFor(budgetMs)) return false;
     const refusal = refuse('overloaded');

@@ -18,7 +18,9 @@ import {
   SettlementBody,
   TapAnswerBody,
   TapBody,
+  TapDraftBody,
   TapHistoryBody,
+  TapJudgementBody,
 } from './wire-schemas.ts';
 
 // Every route as the OpenAPI document describes it. Handlers read bodies themselves (request-body.ts), because a bound on the
@@ -62,6 +64,24 @@ export const tapsRoute = createRoute({
     body: { required: true, content: { 'application/json': { schema: TapBody } } },
   },
   responses: { 200: json(TapAnswerBody, 'the tap is durable, and this is its verdict'), ...refusals },
+});
+
+export const tapJudgementsRoute = createRoute({
+  method: 'post',
+  path: '/v1/tap-judgements',
+  security: asTerminal,
+  request: {
+    headers: z.object({
+      'tap-budget-ms': z.string().optional().openapi({
+        description: 'ms after which the gate decides alone; refused early when it cannot be met',
+      }),
+    }),
+    body: { required: true, content: { 'application/json': { schema: TapDraftBody } } },
+  },
+  responses: {
+    200: json(TapJudgementBody, 'what the gate should do; nothing is kept of the question'),
+    ...refusals,
+  },
 });
 
 export const tapBatchesRoute = createRoute({
@@ -200,6 +220,7 @@ export const ROUTES = [
   healthRoute,
   terminalSessionsRoute,
   tapsRoute,
+  tapJudgementsRoute,
   tapBatchesRoute,
   tapHistoryRoute,
   refusalsRoute,

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { BATCH_KINDS } from '../clearing/clearing-batch.ts';
+import { JUDGEMENT_CAUSES } from '@tapgate/sdk/wire/judgement';
 import { TAP_OUTCOMES } from '@tapgate/sdk/wire/verdict';
 
 // The bodies of the wire, as checked and as documented. Strict: a field that nobody knows is a mistake of the sender.
@@ -17,6 +18,24 @@ export const TapAnswerBody = z
     duplicate: z.boolean(),
   })
   .openapi('TapAnswer');
+
+export const TapDraftBody = z
+  .strictObject({
+    // 70 bytes are 94 characters and two of padding.
+    draft: z
+      .string()
+      .regex(/^[A-Za-z0-9+/]{94}==$/)
+      .openapi({ description: 'the tap draft (sdk/tap-record/tap-draft.ts), base64' }),
+  })
+  .openapi('TapDraft');
+
+export const TapJudgementBody = z
+  .strictObject({
+    judgement: z.enum(['pass', 'refuse']),
+    cause: z.enum(JUDGEMENT_CAUSES).nullable(),
+    hotlistVersion: z.int().openapi({ description: 'the newest version, by which was judged' }),
+  })
+  .openapi('TapJudgement');
 
 export const ErrorResponse = z
   .strictObject({

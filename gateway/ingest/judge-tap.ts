@@ -77,7 +77,8 @@ export function judgeDelivery(tap: TapToJudge, facts: TapFacts, nowMs: number): 
  *
  *  6. the evidence does not prove itself      -> loss, with the proof's refusal (prove-card.ts orders those)
  *  7. this act was reported from elsewhere    -> loss, atc_reused
- *  8. on the list that the gate held          -> loss, hotlisted
+ *  8. on the list that the gate held, or by
+ *     which the gateway had judged for it     -> loss, hotlisted
  *  9. of no cooperating bank                  -> loss, bank_unknown
  * 10. on a later list by the time of the tap  -> debt, hotlisted
  * 11. otherwise                               -> chargeable
@@ -100,7 +101,7 @@ export function judgeTap(tap: TapToJudge, facts: TapFacts, proof: CardProof, now
   // 7
   if (facts.act !== null) return accepted({ outcome: 'loss', cause: 'atc_reused' }, false);
   // 8
-  const recorded = { version: tap.record.hotlistVersion, bounds: facts.hotlistBounds };
+  const recorded = { version: knownHotlistVersion(tap.record), bounds: facts.hotlistBounds };
   const standing = hotlistStanding(facts.hotlistStays, recorded, tap.record.tappedAtMs);
   if (standing === 'on_held_list') return accepted({ outcome: 'loss', cause: 'hotlisted' }, actProven);
   // 9
@@ -110,6 +111,10 @@ export function judgeTap(tap: TapToJudge, facts: TapFacts, proof: CardProof, now
   // 11
   return accepted({ outcome: 'chargeable' }, actProven);
 }
+
+/** A gate that asked in time knew the gateway's version too: one that opened against it may not put that on the rider. */
+const knownHotlistVersion = ({ hotlistVersion, asked }: TapRecord): number =>
+  Math.max(hotlistVersion, asked?.hotlistVersion ?? 0);
 
 const refused = (refusal: Refusal): Judgement => ({ kind: 'refused', refusal });
 const accepted = (verdict: TapVerdict, claimsAct: boolean): Judgement => ({

@@ -14,6 +14,7 @@ import {
   readSettledActs,
 } from './settling.ts';
 import { readEnrolments } from './concession-enrolments.ts';
+import { readDraftFacts } from './draft-facts.ts';
 import { readTapFacts } from './tap-facts.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 
@@ -106,6 +107,14 @@ describe('the plans of the hot queries', () => {
     const written = await plansOf(() => readTapFacts(database, keys));
     refuseScans(written);
     for (const index of ['tap_identity_pk', 'card_atc_pk', 'card_pk', 'hotlist_entry_pk'])
+      assert.match(written, new RegExp(index));
+  });
+
+  test('what a gate asks before it decides: index look-ups in every arm', async () => {
+    const drafts = cards.map((card) => ({ ...card, atc: 1 }));
+    const written = await plansOf(() => readDraftFacts(database, drafts));
+    assert.deepEqual([...written.matchAll(/Seq Scan on (\w+)/g)], [], written);
+    for (const index of ['card_atc_pk', 'hotlist_entry_pk', 'hotlist_version_pkey'])
       assert.match(written, new RegExp(index));
   });
 

@@ -1,3 +1,4 @@
+import { parseAsking, ASKING_DEFAULTS, type AskingParameters } from './asking-parameters.ts';
 import { LIST_KIND_NAMES, type ListKind } from './list-kinds.ts';
 
 /** When a list is stale, and what holds then: no card is proven good by it, or travel goes on and the operator bears it. */
@@ -21,6 +22,8 @@ export type GateParameters = {
   readonly unsent: UnsentLimits;
   /** what a tap whose fare is found later may cost, fen: so it counts in `sumFenMax` */
   readonly tapRiskFen: number;
+  /** whether and how long gates ask the gateway before they decide; null, or left out of the JSON: they decide alone */
+  readonly asking: AskingParameters | null;
 };
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -40,15 +43,17 @@ export const DEFAULT_GATE_PARAMETERS: GateParameters = {
   passBackWindowMs: 90_000,
   unsent: { countMax: 100_000, sumFenMax: 50_000_000, ageMaxMs: 14 * DAY_MS },
   tapRiskFen: 2_000,
+  asking: ASKING_DEFAULTS,
 };
 
-/** @returns null for a body that is not gate parameters, each field there and none besides */
+/** @returns null for a body that is not gate parameters, each field there (`asking` may be left out) and none besides */
 export function parseGateParameters(body: Uint8Array): GateParameters | null {
   const read = parseJson(body);
-  const fields = fieldsOf(read, ['listAges', 'passBackWindowMs', 'unsent', 'tapRiskFen']);
+  const fields = fieldsOf(read, FIELDS) ?? fieldsOf(read, [...FIELDS, 'asking']);
+  const asking = parseAsking(fields?.['asking'] ?? null);
   const unsent = fieldsOf(fields?.['unsent'], ['countMax', 'sumFenMax', 'ageMaxMs']);
   const ages = fieldsOf(fields?.['listAges'], LIST_KIND_NAMES);
-  if (fields === null || unsent === null || ages === null) return null;
+  if (fields === null || unsent === null || ages === null || asking === undefined) return null;
   const { passBackWindowMs, tapRiskFen } = fields;
   const { countMax, sumFenMax, ageMaxMs } = unsent;
   if (!isCount(passBackWindowMs) || !isCount(tapRiskFen)) return null;
@@ -57,9 +62,11 @@ export function parseGateParameters(body: Uint8Array): GateParameters | null {
   if (!hotlist || !concessions || !caKeys || !parameters) return null;
   return {
     listAges: { hotlist, concessions, ca_keys: caKeys, gate_parameters: parameters },
-    ...{ passBackWindowMs, tapRiskFen, unsent: { countMax, sumFenMax, ageMaxMs } },
+    ...{ passBackWindowMs, tapRiskFen, unsent: { countMax, sumFenMax, ageMaxMs }, asking },
   };
 }
+
+const FIELDS = ['listAges', 'passBackWindowMs', 'unsent', 'tapRiskFen'] as const;
 
 function parseAge(value: unknown): ListAge | null {
   const fields = fieldsOf(value, ['ageMaxMs', 'stale']);

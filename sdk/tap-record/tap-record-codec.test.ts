@@ -7,6 +7,7 @@ import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
 import { encodeTapRecord, judgeObjects, parseTapRecord, verifyTapRecordMac } from './tap-record-codec.ts';
 import { walkTapRecord } from './tap-record-walk.ts';
+import type { AskedGateway } from './asked-gateway.ts';
 import type { TapRecord } from './tap-record.ts';
 
 // The codec takes any MAC function; the test's own is not the product's, so neither can hide an error of the other.
@@ -86,13 +87,16 @@ describe('tap record', () => {
       if (walked !== null) assert.deepEqual({ ok: true, ...walked }, judged);
       else assert.ok(!mustWalk || !judged.ok, 'what the encoder writes is walked');
     };
-    const bytes = encodeTapRecord(SAMPLE, mac);
-    for (let at = 0; at < bytes.length; at++)
-      for (let value = 0; value < 256; value++) {
-        const changed = Uint8Array.from(bytes);
-        changed[at] = value;
-        same(changed, false);
-      }
+    const asked = { end: 'judged', budgetMs: 9, waitedMs: 8, hotlistVersion: 7 } as const;
+    for (const record of [SAMPLE, { ...SAMPLE, asked }]) {
+      const bytes = encodeTapRecord(record, mac);
+      for (let at = 0; at < bytes.length; at++)
+        for (let value = 0; value < 256; value++) {
+          const changed = Uint8Array.from(bytes);
+          changed[at] = value;
+          same(changed, false);
+        }
+    }
     fc.assert(
       fc.property(arbitraryRecord(), (record) => {
         same(encodeTapRecord(record, mac), true);
@@ -122,9 +126,74 @@ describe('tap record', () => {
   });
 });
 
+describe('a record of layout 2', () => {
+  // What stands in CE, in hexadecimal: end, budget, waited, hotlist version.
+  const asked: readonly (readonly [fact: string, ce: string, is: AskedGateway | null])[] = [
+    [
+      'judged in time',
+      '00' + '00C8' + '0011' + '00000007',
+      { end: 'judged', budgetMs: 200, waitedMs: 17, hotlistVersion: 7 },
+    ],
+    [
+      'judged in the last ms',
+      '00' + '00C8' + '00C8' + '00000000',
+      { end: 'judged', budgetMs: 200, waitedMs: 200, hotlistVersion: 0 },
+    ],
+    ['judged after the last ms', '00' + '00C8' + '00C9' + '00000007', null],
+    [
+      'late',
+      '01' + '00C8' + '00C9' + '00000000',
+      { end: 'late', budgetMs: 200, waitedMs: 201, hotlistVersion: 0 },
+    ],
+    ['late, by a version all the same', '01' + '00C8' + '00C9' + '00000007', null],
+    [
+      'unreachable',
+      '04' + '00C8' + '0001' + '00000000',
+      { end: 'unreachable', budgetMs: 200, waitedMs: 1, hotlistVersion: 0 },
+    ],
+    [
+      'no time left',
+      '05' + '0000' + '0000' + '00000000',
+      { end: 'used_up', budgetMs: 0, waitedMs: 0, hotlistVersion: 0 },
+    ],
+    ['resting, and waited all the same', '06' + '0000' + '0001' + '00000000', null],
+    [
+      'not needed',
+      '07' + '0000' + '0000' + '00000000',
+      { end: 'not_needed', budgetMs: 0, waitedMs: 0, hotlistVersion: 0 },
+    ],
+    ['an end that is none', '08' + '0000' + '0000' + '00000000', null],
+  ];
+  const body = SAMPLE_HEX.slice(SAMPLE_HEX.indexOf('C10101')).replace('C10101', 'C10102');
+  for (const [fact, ce, is] of asked) {
+    test(`${fact}: ${is === null ? 'no record' : 'read and written'}`, () => {
+      const changed = body.replace('E31D', `CE09${ce}E31D`);
+      const parsed = parseTapRecord(wrapped(changed));
+      if (is === null) {
+        assert.deepEqual(parsed, { ok: false, refusal: { code: 'record_malformed', field: 'E1.CE' } });
+        return;
+      }
+      assert.ok(parsed.ok);
+      assert.deepEqual(parsed.record.asked, is);
+      const written = Buffer.from(encodeTapRecord({ ...SAMPLE, asked: is }, mac))
+        .toString('hex')
+        .toUpperCase();
+      assert.equal(written.slice(written.indexOf('C10102'), written.lastIndexOf('DE20')), changed);
+    });
+  }
+
+  test('of layout 1 there is nothing new in the bytes, and nothing in what is read', () => {
+    const parsed = parseTapRecord(encodeTapRecord(SAMPLE, mac));
+    assert.ok(parsed.ok);
+    assert.equal('asked' in parsed.record, false);
+  });
+});
+
 describe('a record with one field wrong names that field', () => {
   const cases: readonly (readonly [what: string, from: string, to: string, field: string])[] = [
-    ['another layout version', 'C10101', 'C10102', 'E1.C1'],
+    ['another layout version', 'C10101', 'C10103', 'E1.C1'],
+    ['layout 02 without a word on asking', 'C10101', 'C10102', 'E1.CE'],
+    ['a word on asking in layout 01', 'E31D', 'CE09' + '01' + '0064' + '0064' + '00000000' + 'E31D', 'E1.CE'],
     ['a lower-case terminal id', 'C20842', 'C20862', 'E1.C2'],
     ['tap sequence 0', 'C30400000007', 'C30400000000', 'E1.C3'],
     ['a time after the last date', 'C408000001A2', 'C408FF0001A2', 'E1.C4'],
@@ -232,6 +301,12 @@ function arbitraryRecord(): fc.Arbitrary<TapRecord> {
     }),
     { maxLength: 8 },
   );
+  const asked = fc.record({
+    end: fc.constantFrom('late', 'refused', 'not_understood', 'unreachable'),
+    budgetMs: fc.integer({ min: 0, max: 0xffff }),
+    waitedMs: fc.integer({ min: 0, max: 0xffff }),
+    hotlistVersion: fc.constant(0),
+  });
   return fc
     .record({
       terminalId: fc.stringMatching(/^[0-9A-Z]{8}$/).map(terminalId),
@@ -247,6 +322,12 @@ function arbitraryRecord(): fc.Arbitrary<TapRecord> {
       dfName: fc.uint8Array({ minLength: 5, maxLength: 16 }),
       gpoResponse: fc.uint8Array({ minLength: 1, maxLength: 256 }),
       cardRecords: reads,
+      asked: fc.option(asked),
     })
-    .map(({ denial: gate, ...fields }) => ({ ...fields, ...gate, terminalData: SAMPLE.terminalData }));
+    .map(({ denial: gate, asked, ...fields }) => ({
+      ...fields,
+      ...gate,
+      ...(asked === null ? {} : { asked }),
+      terminalData: SAMPLE.terminalData,
+    }));
 }

@@ -9,6 +9,7 @@ import {
   readCanonicalObjects,
   writeCanonicalObject,
 } from './canonical-tlv.ts';
+import { packAsked, unpackAsked } from './asked-gateway.ts';
 import {
   asciiText,
   MAC_BYTES,
@@ -19,7 +20,7 @@ import {
   type FieldLayout,
 } from './tap-record-layout.ts';
 import { walkTapRecord } from './tap-record-walk.ts';
-import { type CardRecord, TAP_RECORD_LAYOUT_VERSION, type TapRecord } from './tap-record.ts';
+import { type CardRecord, layoutVersionOf, type TapRecord } from './tap-record.ts';
 
 export type ParsedTapRecord = {
   readonly ok: true;
@@ -62,7 +63,7 @@ function capacityOf(record: TapRecord): number {
 }
 
 function writeRecordFields(record: TapRecord, fields: CanonicalWriter): void {
-  fields.write(0xc1, Uint8Array.of(TAP_RECORD_LAYOUT_VERSION));
+  fields.write(0xc1, Uint8Array.of(layoutVersionOf(record)));
   fields.write(0xc2, asciiBytes(record.terminalId));
   fields.write(0xc3, bigEndian(record.tapSequence, 4));
   fields.write(0xc4, bigEndian(record.tappedAtMs, 8));
@@ -75,6 +76,7 @@ function writeRecordFields(record: TapRecord, fields: CanonicalWriter): void {
   fields.write(0xcb, Uint8Array.of(GATE_DECISIONS.indexOf(record.gateDecision)));
   fields.write(0xcc, asciiBytes(record.gateRefusal ?? ''));
   fields.write(0xcd, record.dfName);
+  if (record.asked !== undefined) fields.write(0xce, packAsked(record.asked));
   fields.write(0xe3, record.terminalData);
   if (record.gpoResponse !== null) fields.write(0xe4, record.gpoResponse);
   for (const { sfi, recordNumber, body } of record.cardRecords)
@@ -124,7 +126,7 @@ export function judgeObjects(bytes: Uint8Array): ParsedTapRecord | UnreadableTap
   const fields = assignFields(children);
   if (typeof fields === 'string') return malformed(`E1.${fields}`);
   const record = buildRecord(fields);
-  const contradiction = findContradiction(record);
+  const contradiction = findContradiction(record, valueOf(fields, 0xc1)[0]);
   if (contradiction !== null) return malformed(`E1.${contradiction}`);
 
   const macObject = children[children.length - 1];
@@ -176,6 +178,8 @@ function fieldName(tag: number): string {
 function buildRecord(fields: Fields): TapRecord {
   const stationId = asciiText(valueOf(fields, 0xc8));
   const gateRefusal = asciiText(valueOf(fields, 0xcc));
+  const [askedBytes] = fields.get(0xce) ?? [];
+  const asked = askedBytes === undefined ? null : unpackAsked(askedBytes);
   return {
     terminalId: asciiText(valueOf(fields, 0xc2)) as TerminalId,
     tapSequence: readBigEndian(valueOf(fields, 0xc3)) as TapSequence,
@@ -188,6 +192,7 @@ function buildRecord(fields: Fields): TapRecord {
     hotlistVersion: readBigEndian(valueOf(fields, 0xca)),
     gateDecision: wordAt(GATE_DECISIONS, valueOf(fields, 0xcb)),
     gateRefusal: gateRefusal === '' ? null : gateRefusal,
+    ...(asked === null ? {} : { asked }),
     dfName: valueOf(fields, 0xcd),
     terminalData: valueOf(fields, 0xe3),
     gpoResponse: fields.get(0xe4)?.[0] ?? null,
@@ -213,7 +218,8 @@ function wordAt<Word extends string>(list: readonly Word[], value: Uint8Array): 
 }
 
 /** @returns the tag of the field that says something else than another one */
-function findContradiction(record: TapRecord): string | null {
+function findContradiction(record: TapRecord, layoutVersion: number | undefined): string | null {
+  if (layoutVersion !== layoutVersionOf(record)) return 'CE';
   if ((record.gateDecision === 'open') !== (record.gateRefusal === null)) return 'CC';
   if (record.gpoResponse === null && record.cardRecords.length > 0) return 'E5';
   return null;

@@ -1,8 +1,8 @@
 import { isTerminalId } from '../wire/identifiers.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
+import { unpackAsked } from './asked-gateway.ts';
 import { readCanonicalHeader } from './canonical-tlv.ts';
-import { TAP_RECORD_LAYOUT_VERSION } from './tap-record.ts';
 
 /** The tag of the whole record and of its MAC; the drawing of all of them stands in `tap-record.ts`. */
 export const RECORD_TAG = 0xe1;
@@ -23,7 +23,7 @@ export const DATE_MS_MAX = 8.64e15;
 
 /** In the order in which they stand. A field's form is judged here and nowhere else. */
 export const RECORD_LAYOUT: readonly FieldLayout[] = [
-  once(0xc1, 1, 1, (value) => value[0] === TAP_RECORD_LAYOUT_VERSION),
+  once(0xc1, 1, 1, (value) => value[0] === 1 || value[0] === 2),
   once(0xc2, 8, 8, (value) => isTerminalId(asciiText(value))),
   once(0xc3, 4, 4, (value) => readBigEndian(value) >= 1),
   once(0xc4, 8, 8, (value) => readBigEndian(value) <= DATE_MS_MAX),
@@ -36,6 +36,13 @@ export const RECORD_LAYOUT: readonly FieldLayout[] = [
   once(0xcb, 1, 1, isIndexOf(GATE_DECISIONS)),
   once(0xcc, 0, 40, isRefusalWord),
   once(0xcd, 5, 16, () => true),
+  {
+    tag: 0xce,
+    occurs: 'optional',
+    minBytes: 9,
+    maxBytes: 9,
+    accepts: (value) => unpackAsked(value) !== null,
+  },
   once(0xe3, 0, RECORD_BYTES_MAX, isAscendingDataObjects),
   { tag: 0xe4, occurs: 'optional', minBytes: 1, maxBytes: SHORT_RESPONSE_BYTES_MAX, accepts: () => true },
   {

@@ -1,7 +1,8 @@
 import type { TapSequence, TerminalId } from '../wire/identifiers.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
 import { areAscendingDataObjects, DATE_MS_MAX, isRefusalText, RECORD_LAYOUT } from './tap-record-layout.ts';
-import { type CardRecord, TAP_RECORD_LAYOUT_VERSION, type TapRecord } from './tap-record.ts';
+import { unpackAsked } from './asked-gateway.ts';
+import type { CardRecord, TapRecord } from './tap-record.ts';
 
 /** A record as it was walked: `macEnd` is where the MAC object begins, which is where what it covers ends. */
 export type WalkedRecord = {
@@ -21,7 +22,9 @@ export function walkTapRecord(bytes: Uint8Array): WalkedRecord | null {
   const from = walk.start;
   walk.at = from;
 
-  if (!walk.takeOnce(0xc1) || bytes[walk.start] !== TAP_RECORD_LAYOUT_VERSION) return null;
+  if (!walk.takeOnce(0xc1)) return null;
+  const layoutVersion = walk.byte();
+  if (layoutVersion !== 1 && layoutVersion !== 2) return null;
   if (!walk.takeOnce(0xc2) || !walk.isTerminalId()) return null;
   const terminalId = walk.text() as TerminalId;
   if (!walk.takeOnce(0xc3)) return null;
@@ -47,6 +50,8 @@ export function walkTapRecord(bytes: Uint8Array): WalkedRecord | null {
   if ((gateDecision === 'open') !== (gateRefusal === null)) return null;
   if (!walk.takeOnce(0xcd)) return null;
   const dfName = walk.value();
+  const asked = layoutVersion === 2 && walk.takeOnce(0xce) ? unpackAsked(walk.value()) : null;
+  if (layoutVersion === 2 && asked === null) return null;
   if (!walk.takeOnce(0xe3) || !areAscendingDataObjects(bytes, walk.start, walk.end)) return null;
   const terminalData = walk.value();
   const gpoResponse = walk.takeOnce(0xe4) ? walk.value() : null;
@@ -58,27 +63,24 @@ export function walkTapRecord(bytes: Uint8Array): WalkedRecord | null {
   }
   const macInput = bytes.subarray(from, walk.at);
   if (!walk.takeOnce(0xde) || walk.end !== bytes.length) return null;
-  return {
-    record: {
-      terminalId,
-      tapSequence,
-      tappedAtMs,
-      rail,
-      tapKind,
-      lineId,
-      stationId,
-      ruleSetVersion,
-      hotlistVersion,
-      gateDecision,
-      gateRefusal,
-      dfName,
-      terminalData,
-      gpoResponse,
-      cardRecords,
-    },
-    macInput,
-    mac: walk.value(),
+  const record: TapRecord = {
+    terminalId,
+    tapSequence,
+    tappedAtMs,
+    rail,
+    tapKind,
+    lineId,
+    stationId,
+    ruleSetVersion,
+    hotlistVersion,
+    gateDecision,
+    gateRefusal,
+    dfName,
+    terminalData,
+    gpoResponse,
+    cardRecords,
   };
+  return { record: asked === null ? record : { ...record, asked }, macInput, mac: walk.value() };
 }
 
 /** Lengths that the layout permits, by tag: least and most. */
