@@ -216,9 +216,10 @@ describe('client', () => {
       one.judgeTap(Uint8Array.of(1, 2, 3), { budgetMs: 120, signal: AbortSignal.timeout(5_000) });
     assert.deepEqual(await ask(), judgement);
     const request = seen.at(-1);
-    assert.deepEqual([request?.method, request?.url], ['POST', '/v1/tap-judgements']);
-    assert.equal(request?.headers['tap-budget-ms'], '120');
-    assert.deepEqual(JSON.parse(request?.body ?? ''), { draft: 'AQID' });
+    assert.ok(request);
+    assert.deepEqual([request.method, request.url], ['POST', '/v1/tap-judgements']);
+    assert.equal(request.headers['tap-budget-ms'], '120');
+    assert.deepEqual(JSON.parse(request.body), { draft: 'AQID' });
 
     script = [refusal(503, 'overloaded')];
     await assert.rejects(ask(), { code: 'overloaded' });

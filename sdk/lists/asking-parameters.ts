@@ -23,7 +23,7 @@ const TAP_MS_MAX = 60_000;
 export function parseAsking(value: unknown): AskingParameters | null | undefined {
   if (value === null) return null;
   if (typeof value !== 'object') return undefined;
-  const fields: Readonly<Record<string, unknown>> = Object.fromEntries(Object.entries(value ?? {}));
+  const fields: Readonly<Record<string, unknown>> = Object.fromEntries(Object.entries(value));
   if (Object.keys(fields).length !== NAMES.length) return undefined;
   const [tapMs, keepMs, leastMs, failuresMax, restMs, restMaxMs] = NAMES.map((name) => countOf(fields[name]));
   if (tapMs === undefined || keepMs === undefined || leastMs === undefined) return undefined;
