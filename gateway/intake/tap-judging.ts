@@ -65,7 +65,7 @@ export class TapJudging {
         resolve(result);
       };
       const { budgetMs } = order;
-      this.#toJudge.push({ draft: authentic.draft, arrivedMs: monotonicMs(), budgetMs, answer });
+      this.#toJudge.push([{ draft: authentic.draft, arrivedMs: monotonicMs(), budgetMs, answer }]);
     });
   }
 
