@@ -6,6 +6,7 @@ import { measureClearing } from './clearing.ts';
 import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
 import { measureHotlist } from './hotlist.ts';
+import { measureSettle } from './settle.ts';
 import { measureTerminal } from './terminal.ts';
 import { measureWhatIf } from './whatif.ts';
 
@@ -14,6 +15,7 @@ import { measureWhatIf } from './whatif.ts';
 const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   clearing: measureClearing,
   fares: measureFares,
+  settle: measureSettle,
   terminal: measureTerminal,
   hotlist: measureHotlist,
   whatif: measureWhatIf,

@@ -26,6 +26,15 @@ const CHAIN_MS = DAY_MS;
 
 const memories = new WeakMap<RuleBook, Map<string, Memory>>();
 
+/** Where and with what a ride is made, as far as the rules that look at other rides ask. */
+export type RidePlace = { readonly jurisdiction: string; readonly mode: Mode; readonly medium: string };
+
+/** False where no rule adds up or links rides: most places, and whoever rides there. */
+export function asksForPast(ruleBook: RuleBook, place: RidePlace): boolean {
+  const { windows, transferMs } = memoryOf(ruleBook, place);
+  return windows.length > 0 || transferMs > 0;
+}
+
 /**
  * How far the card's other rides matter for one ride, by all rule sets in force of its jurisdiction: those before it are in its totals,
  * those after it have it in theirs. Null where no rule adds up or links rides of this mode and medium, which is most places: then
@@ -33,12 +42,7 @@ const memories = new WeakMap<RuleBook, Map<string, Memory>>();
  */
 export function findPastNeeded(
   ruleBook: RuleBook,
-  ride: {
-    readonly jurisdiction: string;
-    readonly mode: Mode;
-    readonly medium: string;
-    readonly atMs: number;
-  },
+  ride: RidePlace & { readonly atMs: number },
   holder: HolderFacts,
 ): PastSpan | null {
   const { windows, transferMs } = memoryOf(ruleBook, ride);
@@ -59,14 +63,7 @@ export function findPastNeeded(
   return fromMs < toMs ? { fromMs, toMs } : null;
 }
 
-function memoryOf(
-  ruleBook: RuleBook,
-  {
-    jurisdiction,
-    mode,
-    medium,
-  }: { readonly jurisdiction: string; readonly mode: Mode; readonly medium: string },
-): Memory {
+function memoryOf(ruleBook: RuleBook, { jurisdiction, mode, medium }: RidePlace): Memory {
   const ofBook = memories.get(ruleBook) ?? new Map<string, Memory>();
   memories.set(ruleBook, ofBook);
   const key = `${jurisdiction}/${mode}/${medium}`;

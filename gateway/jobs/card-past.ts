@@ -2,9 +2,9 @@ import { hex } from '@tapgate/sdk/emv/hex';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { isTerminalId } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
-import type { HolderFacts } from '../concessions/holder-facts.ts';
+import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
 import type { JourneyFacts } from '../fares/journey-facts.ts';
-import { findPastNeeded, type PastSpan } from '../fares/past-needed.ts';
+import { asksForPast, findPastNeeded, type RidePlace } from '../fares/past-needed.ts';
 import type { ChargedRide } from '../fares/price-in-order.ts';
 import type { RuleBook } from '../fares/rule-book.ts';
 import { distanceBetween, MEDIUM, type CardAdjustment, type TapName } from '../journeys/settle-card.ts';
@@ -28,50 +28,52 @@ export type PastParts = {
 };
 
 /** A place and an instant at which a card was, fare or not. */
-export type CardMoment = CardKey & {
+export type CardMoment = {
   readonly operatorId: string;
   readonly lineId: string;
-  readonly atMs: number;
+  readonly tappedAtMs: number;
 };
 
-/**
- * The charged rides of each card that rules ask for, in one query; a card for which no rule asks is absent, and where no rule asks at
- * all there is no query.
- */
+/** For each card the span of its rides that rules ask for; a card for which no rule asks is absent. */
+export function findSpans(
+  cards: readonly (CardKey & { readonly taps: readonly CardMoment[] })[],
+  holders: ReadonlyMap<string, HolderFacts>,
+  parts: PastParts,
+): CardSpan[] {
+  const spans: CardSpan[] = [];
+  for (const card of cards) {
+    let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    let holder: HolderFacts | null = null;
+    for (const moment of card.taps) {
+      const place = placeOf(moment, parts);
+      if (place === null || !asksForPast(parts.ruleBook, place)) continue;
+      holder ??= holders.get(cardName(card)) ?? UNKNOWN_HOLDER;
+      const needed = findPastNeeded(parts.ruleBook, { ...place, atMs: moment.tappedAtMs }, holder);
+      if (needed === null) continue;
+      fromMs = Math.min(fromMs, needed.fromMs);
+      toMs = Math.max(toMs, needed.toMs);
+    }
+    if (fromMs < toMs) spans.push({ panToken: card.panToken, psn: card.psn, fromMs, toMs });
+  }
+  return spans;
+}
+
+/** The charged rides of these cards in their spans, by card, in one query; without a span there is none. */
 export async function readPast(
   transaction: Transaction,
-  moments: readonly CardMoment[],
-  holderOf: (card: string) => HolderFacts,
-  parts: PastParts,
+  spans: readonly CardSpan[],
 ): Promise<ReadonlyMap<string, readonly CardRide[]>> {
-  const spans = new Map<string, CardSpan>();
-  for (const moment of moments) {
-    const needed = spanOf(moment, holderOf(cardName(moment)), parts);
-    if (needed === null) continue;
-    const name = cardName(moment);
-    const known = spans.get(name);
-    spans.set(name, {
-      panToken: moment.panToken,
-      psn: moment.psn,
-      fromMs: Math.min(needed.fromMs, known?.fromMs ?? needed.fromMs),
-      toMs: Math.max(needed.toMs, known?.toMs ?? needed.toMs),
-    });
-  }
-  const past = new Map<string, CardRide[]>([...spans.keys()].map((name) => [name, []]));
-  for (const ride of await readCardRides(transaction, [...spans.values()]))
-    past.get(cardName(ride))?.push(ride);
+  const past = new Map<string, CardRide[]>(spans.map((span) => [cardName(span), []]));
+  if (spans.length === 0) return past;
+  for (const ride of await readCardRides(transaction, spans)) past.get(cardName(ride))?.push(ride);
   return past;
 }
 
-function spanOf(
-  moment: CardMoment,
-  holder: HolderFacts,
-  { ruleBook, reference }: PastParts,
-): PastSpan | null {
+function placeOf(moment: CardMoment, { reference }: PastParts): RidePlace | null {
   const jurisdiction = reference.operators.get(moment.operatorId)?.jurisdiction;
   const mode = reference.lines.get(moment.lineId)?.mode;
   if (jurisdiction === undefined || mode === undefined) return null;
-  return findPastNeeded(ruleBook, { ...{ jurisdiction, mode }, medium: MEDIUM, atMs: moment.atMs }, holder);
+  return { jurisdiction, mode, medium: MEDIUM };
 }
 
 /** Stored rides as pricing sees them; a ride is named by its journey id. */

@@ -6,7 +6,7 @@ import { readHeldJourneys, type StoredHeldJourney } from '../store/card-rides.ts
 import { readEnrolments } from '../store/concession-enrolments.ts';
 import type { Transaction } from '../store/connection.ts';
 import { cardName, inSettlingTransaction, writeSettled } from '../store/settling.ts';
-import { bookAdjustments, chargedRides, factsOfRidden, readPast } from './card-past.ts';
+import { bookAdjustments, chargedRides, factsOfRidden, findSpans, readPast } from './card-past.ts';
 import { postingsOf, settlingRules, type SettlingDependencies } from './settle-taps.ts';
 
 export type HeldResult = {
@@ -69,9 +69,10 @@ async function priceOne(
   const enrolments = await readEnrolments(transaction, keys, [held]);
   const holder =
     enrolments.length === 0 ? UNKNOWN_HOLDER : holderOf(enrolments, zoneClock(operator.timeZone));
-  const moment = { ...held, atMs: held.startedAtMs };
-  const past =
-    (await readPast(transaction, [moment], () => holder, dependencies)).get(cardName(held)) ?? null;
+  const name = cardName(held);
+  const moment = { ...held, tappedAtMs: held.startedAtMs };
+  const spans = findSpans([{ ...held, taps: [moment] }], new Map([[name, holder]]), dependencies);
+  const past = (await readPast(transaction, spans)).get(name) ?? null;
   const priced = priceHeld(
     {
       row: held,

@@ -7,7 +7,7 @@ import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts
 import type { RuleBook } from '../fares/rule-book.ts';
 import {
   settleCard,
-  type CardSettled,
+  type CardAdjustment,
   type SettledJourney,
   type SettlingRules,
 } from '../journeys/settle-card.ts';
@@ -15,23 +15,24 @@ import type { KeyProvider } from '../keys/key-provider.ts';
 import { postFare } from '../ledger/post-fare.ts';
 import type { Posting } from '../ledger/posting.ts';
 import { readEnrolments } from '../store/concession-enrolments.ts';
+import type { CardRide } from '../store/card-rides.ts';
 import type { Database, Transaction } from '../store/connection.ts';
 import type { ReferenceData } from '../store/reference-data.ts';
 import {
   cardName,
   deliveryName,
   inSettlingTransaction,
-  listReadyCards,
-  listWaitingCards,
-  readQueueOf,
+  readReadyCards,
   readSettledActs,
+  readWaitingCards,
   writeSettled,
   type AtcRange,
   type CardKey,
+  type QueuedCard,
   type SettledAct,
   type UnsettledTap,
 } from '../store/settling.ts';
-import { bookAdjustments, chargedRides, readPast } from './card-past.ts';
+import { bookAdjustments, chargedRides, findSpans, readPast } from './card-past.ts';
 import { SettlingPace } from './settling-pace.ts';
 
 export type SettlingDependencies = {
@@ -63,7 +64,7 @@ export async function settleOnce(
   pace: SettlingPace = new SettlingPace(),
 ): Promise<SettlingResult> {
   return inSettlingTransaction(dependencies.database, async (transaction) =>
-    settleCards(dependencies, transaction, await listReadyCards(transaction, pace.batch), {
+    settleCards(dependencies, transaction, await readReadyCards(transaction, pace.batch), {
       pace,
       closeBeforeMs: null,
     }),
@@ -88,7 +89,7 @@ export async function closeWaiting(
   const pace = new SettlingPace();
   return repeat(() =>
     inSettlingTransaction(dependencies.database, async (transaction) =>
-      settleCards(dependencies, transaction, await listWaitingCards(transaction, beforeMs, pace.batch), {
+      settleCards(dependencies, transaction, await readWaitingCards(transaction, beforeMs, pace.batch), {
         pace,
         closeBeforeMs: beforeMs,
       }),
@@ -113,64 +114,128 @@ async function repeat(step: () => Promise<SettlingResult>): Promise<SettlingResu
 async function settleCards(
   dependencies: SettlingDependencies,
   transaction: Transaction,
-  cards: readonly CardKey[],
+  cards: readonly QueuedCard[],
   { pace, closeBeforeMs }: { readonly pace: SettlingPace; readonly closeBeforeMs: number | null },
 ): Promise<SettlingResult> {
   if (cards.length === 0) return NOTHING;
-  const { keys } = dependencies;
-  const taps = groupByCard(await readQueueOf(transaction, cards));
-  const queued = new Set(
-    [...taps.values()].flat().map((tap) => deliveryName(tap.terminalId, tap.tapSequence)),
-  );
-  const [acts, enrolments] = await Promise.all([
-    readSettledActs(transaction, openRanges(taps), queued),
-    readEnrolments(transaction, keys, cards),
+  const [acts, holders] = await Promise.all([
+    readActsBetween(transaction, cards),
+    readHolders(transaction, cards, dependencies),
   ]);
-  const enrolled = groupByCard(enrolments);
-  const holders = new Map(
-    [...taps].map(([card, ofCard]) => [
-      card,
-      holderOf(enrolled.get(card) ?? [], zoneOf(ofCard, dependencies)),
-    ]),
-  );
-  const holderOfCard = (card: string): HolderFacts => holders.get(card) ?? UNKNOWN_HOLDER;
-  const moments = [...taps.values()].flat().map((tap) => ({ ...tap, atMs: tap.tappedAtMs }));
-  const past = await readPast(transaction, moments, holderOfCard, dependencies);
+  const past = await readPast(transaction, findSpans(cards, holders, dependencies));
   const rules = settlingRules(dependencies);
-  const settled: CardSettled[] = [];
-  for (const [card, ofCard] of taps) {
-    await pace.takeTurn();
-    const holder = holderOfCard(card);
-    const rides = past.get(card);
-    const charged = rides === undefined ? null : chargedRides(rides, holder, dependencies);
-    const settledActs = new Map((acts.get(card) ?? []).map((act) => [act.atc, kindOf(act, dependencies)]));
-    settled.push(settleCard({ taps: ofCard, holder, past: charged, settledActs, closeBeforeMs }, rules));
+  const settled: Settlement = {
+    ...{ journeys: [], postings: [], adjustments: [], settledTaps: [], nowWaiting: [] },
+    waitingTaps: 0,
+  };
+  for (const card of cards) {
+    if (pace.isTurnOver()) await pace.takeTurn();
+    settleInto(settled, card, { acts, holders, past, closeBeforeMs, rules, dependencies });
   }
-  const journeys = settled.flatMap((card) => card.journeys);
-  const booked = bookAdjustments(
-    settled.flatMap((card) => card.adjustments),
-    [...past.values()].flat(),
-  );
-  const settledTaps = settled.flatMap((card) => card.settledTaps);
-  const waiting = new Set(settled.flatMap((card) => card.waitingTaps));
-  const nowWaiting = [...taps.values()].flat().filter((tap) => waiting.has(tap) && tap.state === 'ready');
+  const booked = bookAdjustments(settled.adjustments, [...past.values()].flat());
   await writeSettled(
     transaction,
-    {
-      journeys,
-      postings: [...journeys.flatMap(postingsOf), ...booked.postings],
-      adjustments: booked.rows,
-      settledTaps,
-      nowWaiting,
-    },
+    { ...settled, postings: [...settled.postings, ...booked.postings], adjustments: booked.rows },
     dependencies.database,
   );
   return {
     cards: cards.length,
-    journeys: journeys.length,
-    settledTaps: settledTaps.length,
-    waitingTaps: waiting.size,
+    journeys: settled.journeys.length,
+    settledTaps: settled.settledTaps.length,
+    waitingTaps: settled.waitingTaps,
   };
+}
+
+/** What one transaction settles, gathered card by card. */
+type Settlement = {
+  readonly journeys: SettledJourney[];
+  readonly postings: Posting[];
+  readonly adjustments: CardAdjustment[];
+  readonly settledTaps: UnsettledTap[];
+  readonly nowWaiting: UnsettledTap[];
+  waitingTaps: number;
+};
+
+/** What was read beside the queue, by card; a card that has none of it is absent. */
+type CardFacts = {
+  readonly acts: ReadonlyMap<string, readonly SettledAct[]>;
+  readonly holders: ReadonlyMap<string, HolderFacts>;
+  readonly past: ReadonlyMap<string, readonly CardRide[]>;
+  readonly closeBeforeMs: number | null;
+  readonly rules: SettlingRules;
+  readonly dependencies: SettlingDependencies;
+};
+
+const NO_ACTS: ReadonlyMap<number, TapKind> = new Map();
+
+function settleInto(settled: Settlement, card: QueuedCard, facts: CardFacts): void {
+  const { acts, holders, past, closeBeforeMs, rules, dependencies } = facts;
+  const [cardActs, holder, rides] = [of(acts, card), of(holders, card) ?? UNKNOWN_HOLDER, of(past, card)];
+  const made = settleCard(
+    {
+      taps: card.taps,
+      holder,
+      past: rides === undefined ? null : chargedRides(rides, holder, dependencies),
+      settledActs:
+        cardActs === undefined
+          ? NO_ACTS
+          : new Map(cardActs.map((act) => [act.atc, kindOf(act, dependencies)])),
+      closeBeforeMs,
+    },
+    rules,
+  );
+  for (const journey of made.journeys) {
+    settled.journeys.push(journey);
+    settled.postings.push(...postingsOf(journey));
+  }
+  settled.adjustments.push(...made.adjustments);
+  settled.settledTaps.push(...made.settledTaps);
+  settled.waitingTaps += made.waitingTaps.length;
+  for (const tap of made.waitingTaps) if (tap.state === 'ready') settled.nowWaiting.push(tap);
+}
+
+/** Most cards have nothing beside their taps, and most batches no such card: then not even a name is made. */
+function of<Fact>(facts: ReadonlyMap<string, Fact>, card: CardKey): Fact | undefined {
+  return facts.size === 0 ? undefined : facts.get(cardName(card));
+}
+
+/** Only a journey of two taps asks whether an act of the card is still on its way. */
+async function readActsBetween(
+  transaction: Transaction,
+  cards: readonly QueuedCard[],
+): Promise<ReadonlyMap<string, readonly SettledAct[]>> {
+  const ranges: AtcRange[] = [];
+  for (const { taps } of cards) {
+    if (taps.length < 2 || taps.every((tap) => tap.tapKind === 'single')) continue;
+    const proven = taps.filter((tap) => tap.outcome !== 'loss');
+    const [first] = proven;
+    const last = proven[proven.length - 1];
+    if (first === undefined || last === undefined || last.atc - first.atc < 2) continue;
+    if (proven.every((tap) => tap.tapKind === 'single')) continue;
+    ranges.push({ panToken: first.panToken, psn: first.psn, fromAtc: first.atc, toAtc: last.atc });
+  }
+  if (ranges.length === 0) return new Map();
+  const queued = new Set(
+    cards.flatMap(({ taps }) => taps.map((tap) => deliveryName(tap.terminalId, tap.tapSequence))),
+  );
+  return readSettledActs(transaction, ranges, queued);
+}
+
+/** The riders of those cards of which some desk has written something down. */
+async function readHolders(
+  transaction: Transaction,
+  cards: readonly QueuedCard[],
+  dependencies: SettlingDependencies,
+): Promise<ReadonlyMap<string, HolderFacts>> {
+  const known = cards.filter((card) => card.isEnrolled);
+  if (known.length === 0) return new Map();
+  const enrolled = groupByCard(await readEnrolments(transaction, dependencies.keys, known));
+  return new Map(
+    known.map((card) => {
+      const name = cardName(card);
+      return [name, holderOf(enrolled.get(name) ?? [], zoneOf(card.taps, dependencies))];
+    }),
+  );
 }
 
 function groupByCard<Item extends CardKey>(items: readonly Item[]): Map<string, Item[]> {
@@ -182,20 +247,6 @@ function groupByCard<Item extends CardKey>(items: readonly Item[]): Map<string, 
     else groups.set(name, [item]);
   }
   return groups;
-}
-
-/** Only a journey of two taps asks whether an act of the card is still on its way. */
-function openRanges(taps: ReadonlyMap<string, readonly UnsettledTap[]>): AtcRange[] {
-  const ranges: AtcRange[] = [];
-  for (const ofCard of taps.values()) {
-    const proven = ofCard.filter((tap) => tap.outcome !== 'loss');
-    const [first] = proven;
-    const last = proven[proven.length - 1];
-    if (first === undefined || last === undefined || last.atc - first.atc < 2) continue;
-    if (proven.every((tap) => tap.tapKind === 'single')) continue;
-    ranges.push({ panToken: first.panToken, psn: first.psn, fromAtc: first.atc, toAtc: last.atc });
-  }
-  return ranges;
 }
 
 export function settlingRules(dependencies: SettlingDependencies): SettlingRules {

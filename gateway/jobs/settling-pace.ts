@@ -28,10 +28,14 @@ export class SettlingPace {
     this.batch = isBusy === undefined ? BATCH_ALONE : BATCH_BESIDE_TAPS;
   }
 
-  /** Before each piece of work: lets others have the thread when the slice is used up. */
+  /** Asked before each piece of work: the slice is used up. */
+  isTurnOver(): boolean {
+    return performance.now() - this.#sliceStartedMs >= SLICE_MS;
+  }
+
+  /** Lets others have the thread, and begins the next slice. */
   async takeTurn(): Promise<void> {
     const usedMs = performance.now() - this.#sliceStartedMs;
-    if (usedMs < SLICE_MS) return;
     if (this.#isBusy()) await setTimeout(Math.min(usedMs, SLICE_MS) * REST_PER_SLICE);
     else await setImmediate();
     this.#sliceStartedMs = performance.now();

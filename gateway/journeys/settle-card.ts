@@ -110,8 +110,8 @@ export type SettlingRules = {
   findOperator(operatorId: string): { readonly jurisdiction: string; readonly timeZone: string } | null;
 };
 
-export type CardToSettle = {
-  readonly taps: readonly TapToSettle[];
+export type CardToSettle<Tap extends TapToSettle = TapToSettle> = {
+  readonly taps: readonly Tap[];
   readonly holder: HolderFacts;
   /** the card's charged rides as far as the rules ask for them; null where they ask for none */
   readonly past: readonly ChargedRide[] | null;
@@ -121,10 +121,10 @@ export type CardToSettle = {
   readonly closeBeforeMs: number | null;
 };
 
-export type CardSettled = {
+export type CardSettled<Tap extends TapToSettle = TapToSettle> = {
   readonly journeys: readonly SettledJourney[];
-  readonly settledTaps: readonly TapToSettle[];
-  readonly waitingTaps: readonly TapToSettle[];
+  readonly settledTaps: readonly Tap[];
+  readonly waitingTaps: readonly Tap[];
   /** what these journeys change in fares that were charged before */
   readonly adjustments: readonly CardAdjustment[];
 };
@@ -139,36 +139,60 @@ export const MEDIUM = 'ssc_gen3';
  * Makes journeys of one card's unsettled taps and finds their fares. Losses stand alone and are valued at the list fare: an act
  * that nobody proved belongs to no journey of the card. What is left is paired in ATC order and priced.
  */
-export function settleCard(card: CardToSettle, rules: SettlingRules): CardSettled {
-  const losses = card.taps.filter((tap) => tap.outcome === 'loss');
-  const proven = card.taps.filter((tap) => tap.outcome === 'chargeable' || tap.outcome === 'debt');
-  const byRef = new Map(proven.map((tap) => [refOf(tap), tap]));
+export function settleCard<Tap extends TapToSettle>(
+  card: CardToSettle<Tap>,
+  rules: SettlingRules,
+): CardSettled<Tap> {
+  const journeys: SettledJourney[] = [];
+  const settledTaps: Tap[] = [];
+  const proven: JourneyTap[] = [];
+  const tapOf = new Map<JourneyTap, Tap>();
+  for (const tap of card.taps) {
+    if (tap.outcome === 'loss') {
+      journeys.push(settleLoss(tap, rules));
+      settledTaps.push(tap);
+    } else if (tap.outcome !== 'denied') {
+      const own = journeyTap(tap, rules);
+      proven.push(own);
+      tapOf.set(own, tap);
+    }
+  }
   const pairing = pairTaps({
-    taps: proven.map((tap) => journeyTap(tap, rules)),
+    taps: proven,
     settledActs: card.settledActs,
     policyOf: (tap) => policyOf(tap, rules),
     ...(card.closeBeforeMs === null ? {} : { closeBeforeMs: card.closeBeforeMs }),
   });
-  const made = [...pairing.complete, ...pairing.incomplete];
-  const tapsOf = (taps: readonly JourneyTap[]): TapToSettle[] => taps.map((tap) => tapOf(byRef, tap));
+  const made =
+    pairing.incomplete.length === 0 ? pairing.complete : [...pairing.complete, ...pairing.incomplete];
   const facts = made.map((journey) => factsOf(journey, rules));
   const ordered = card.past === null ? null : pricedInOrder(card.past, facts, card.holder, rules);
-  const rides = made.map((journey, index) => {
+  const rideOf = new Map<string, SettledJourney>();
+  for (const [index, journey] of made.entries()) {
     const own = facts[index] ?? factsOf(journey, rules);
     const fare = ordered?.fares.get(own.journeyRef) ?? price(own, card.holder, rules);
-    return settledJourney(journey, tapsOf(journey.taps), fare);
+    const taps = tapsOf(tapOf, journey.taps);
+    const ride = settledJourney(journey, taps, fare);
+    journeys.push(ride);
+    settledTaps.push(...taps);
+    if (ordered !== null) rideOf.set(own.journeyRef, ride);
+  }
+  const adjustments = (ordered?.adjustments ?? []).map((adjustment) => {
+    const causedBy = rideOf.get(adjustment.causedBy);
+    if (causedBy === undefined) throw new RangeError('an adjustment is caused by a ride that was priced');
+    return { ...adjustment, causedBy };
   });
-  const rideOf = new Map(facts.map(({ journeyRef }, index) => [journeyRef, rides[index]]));
-  return {
-    journeys: [...losses.map((tap) => settleLoss(tap, rules)), ...rides],
-    settledTaps: [...losses, ...made.flatMap((journey) => tapsOf(journey.taps))],
-    waitingTaps: tapsOf(pairing.waiting),
-    adjustments: (ordered?.adjustments ?? []).map((adjustment) => {
-      const causedBy = rideOf.get(adjustment.causedBy);
-      if (causedBy === undefined) throw new RangeError('an adjustment is caused by a ride that was priced');
-      return { ...adjustment, causedBy };
-    }),
-  };
+  return { journeys, settledTaps, waitingTaps: tapsOf(tapOf, pairing.waiting), adjustments };
+}
+
+function tapsOf<Tap>(tapOf: ReadonlyMap<JourneyTap, Tap>, taps: readonly JourneyTap[]): Tap[] {
+  const found: Tap[] = [];
+  for (const own of taps) {
+    const tap = tapOf.get(own);
+    if (tap === undefined) throw new RangeError('pairing gives back the taps that it was given');
+    found.push(tap);
+  }
+  return found;
 }
 
 function pricedInOrder(
@@ -185,7 +209,40 @@ function settledJourney(journey: Journey, taps: readonly TapToSettle[], fare: Fa
   const debtor = taps.find((tap) => tap.outcome === 'debt');
   const standing: Standing =
     debtor === undefined ? { outcome: 'chargeable', cause: null } : { outcome: 'debt', cause: debtor.cause };
-  return { ...journeyRow(journey, taps), ...fareColumns(fare, standing), resolvesJourneyId: null };
+  return pricedRow(journeyRow(journey, taps), fareColumns(fare, standing), null);
+}
+
+/** Written out column by column: joining two wide objects by spreading was a tenth of settling (bench/README.md). */
+function pricedRow(
+  row: JourneyColumns,
+  fare: FareColumns,
+  resolvesJourneyId: Uint8Array | null,
+): SettledJourney {
+  return {
+    journeyId: row.journeyId,
+    serviceDate: row.serviceDate,
+    panToken: row.panToken,
+    psn: row.psn,
+    bankId: row.bankId,
+    operatorId: row.operatorId,
+    lineId: row.lineId,
+    mode: row.mode,
+    rail: row.rail,
+    completeness: row.completeness,
+    entry: row.entry,
+    exit: row.exit,
+    startedAtMs: row.startedAtMs,
+    endedAtMs: row.endedAtMs,
+    outcome: fare.outcome,
+    cause: fare.cause,
+    listFareFen: fare.listFareFen,
+    fareFen: fare.fareFen,
+    ruleSetId: fare.ruleSetId,
+    ruleSetVersion: fare.ruleSetVersion,
+    concession: fare.concession,
+    trace: fare.trace,
+    resolvesJourneyId,
+  };
 }
 
 /**
@@ -205,20 +262,18 @@ function settleLoss(tap: TapToSettle, rules: SettlingRules): SettledJourney {
   if (tap.tapKind === 'single') {
     const journey = row('single');
     const fare = price(factsOf(journey, rules), UNKNOWN_HOLDER, rules);
-    return {
-      ...journeyRow(journey, [tap]),
-      ...fareColumns(fare, { outcome: 'loss', cause: tap.cause }, 'list_fare'),
-      resolvesJourneyId: null,
-    };
+    const standing: Standing = { outcome: 'loss', cause: tap.cause };
+    return pricedRow(journeyRow(journey, [tap]), fareColumns(fare, standing, 'list_fare'), null);
   }
   const journey = row(tap.tapKind === 'entry' ? 'missing_tap_out' : 'missing_tap_in');
   const facts = factsOf(journey, rules);
   const fare = price(shortestRide({ ...facts, ...bothEnds(tap.tappedAtMs) }), UNKNOWN_HOLDER, rules);
-  return {
-    ...journeyRow(journey, [tap]),
-    ...fareColumns(fare, { outcome: 'loss', cause: tap.cause }, 'minimum_list_fare_of_line'),
-    resolvesJourneyId: null,
-  };
+  const standing: Standing = { outcome: 'loss', cause: tap.cause };
+  return pricedRow(
+    journeyRow(journey, [tap]),
+    fareColumns(fare, standing, 'minimum_list_fare_of_line'),
+    null,
+  );
 }
 
 /** Of the line, where only one end is known. The stations are left out: leaving where one entered has rules of its own. */
@@ -260,12 +315,9 @@ export function priceHeld(
   const ordered = loss || held.past === null ? null : pricedInOrder(held.past, [facts], holder, rules);
   const fare = ordered?.fares.get(facts.journeyRef) ?? price(valued, loss ? UNKNOWN_HOLDER : holder, rules);
   if (fare.outcome !== 'priced') return null;
-  const journey: SettledJourney = {
-    ...row,
-    ...fareColumns(fare, standing, valuation ?? undefined),
-    journeyId: sm3(new TextEncoder().encode('priced at last\0'), row.journeyId).slice(0, JOURNEY_ID_BYTES),
-    resolvesJourneyId: row.journeyId,
-  };
+  const journeyId = sm3(Buffer.from('priced at last\0'), row.journeyId).subarray(0, JOURNEY_ID_BYTES);
+  const priced = { ...row, journeyId };
+  const journey = pricedRow(priced, fareColumns(fare, standing, valuation ?? undefined), row.journeyId);
   return {
     journey,
     adjustments: (ordered?.adjustments ?? []).map((a) => ({ ...a, causedBy: journey })),
@@ -286,10 +338,11 @@ type FareColumns = Pick<
 export function fareColumns(fare: FareResult, standing: Standing, valuation?: Valuation): FareColumns {
   const ruleSetVersion = fare.ruleSetVersion === null ? null : String(fare.ruleSetVersion);
   const { ruleSetId } = fare;
-  const trace: JourneyTrace = { ...(valuation === undefined ? {} : { valuation }), steps: fare.trace };
+  const steps = fare.trace;
+  const trace: JourneyTrace = valuation === undefined ? { steps } : { valuation, steps };
   if (fare.outcome !== 'priced') {
     const unpriced = { listFareFen: null, fareFen: null, concession: null };
-    const held = { ...trace, heldAs: standing };
+    const held: JourneyTrace = { ...trace, heldAs: standing };
     return { outcome: 'held', cause: fare.reason, ...unpriced, ruleSetId, ruleSetVersion, trace: held };
   }
   const { concession, listFareFen, fareFen } = fare;
@@ -319,13 +372,9 @@ type JourneyColumns = Omit<SettledJourney, keyof FareColumns | 'resolvesJourneyI
 
 function journeyRow(journey: Journey, taps: readonly TapToSettle[]): JourneyColumns {
   const lead = leadingTap(journey);
-  const first = taps.find((tap) => refOf(tap) === lead.tapRef);
+  const first = taps[journey.taps.indexOf(lead)];
   const last = journey.taps[journey.taps.length - 1];
   if (first === undefined || last === undefined) throw new RangeError('a journey is made of its taps');
-  const nameOf = (end: JourneyTap | null): TapName | null => {
-    const tap = end === null ? undefined : taps.find((candidate) => refOf(candidate) === end.tapRef);
-    return tap === undefined ? null : { terminalId: tap.terminalId, tapSequence: tap.tapSequence };
-  };
   return {
     journeyId: journeyIdOf(taps),
     serviceDate: first.serviceDate,
@@ -337,26 +386,28 @@ function journeyRow(journey: Journey, taps: readonly TapToSettle[]): JourneyColu
     mode: lead.mode,
     rail: lead.rail,
     completeness: journey.state,
-    entry: nameOf(journey.entry),
-    exit: nameOf(journey.exit),
+    entry: nameOf(journey.entry, journey, taps),
+    exit: nameOf(journey.exit, journey, taps),
     startedAtMs: lead.tappedAtMs,
     endedAtMs: last.tappedAtMs,
   };
 }
 
+function nameOf(end: JourneyTap | null, journey: Journey, taps: readonly TapToSettle[]): TapName | null {
+  const tap = end === null ? undefined : taps[journey.taps.indexOf(end)];
+  return tap === undefined ? null : { terminalId: tap.terminalId, tapSequence: tap.tapSequence };
+}
+
 const JOURNEY_ID_BYTES = 16;
 
 function journeyIdOf(taps: readonly TapToSettle[]): Uint8Array {
-  const names = taps.map(refOf).sort().join('\0');
-  return sm3(new TextEncoder().encode(`journey\0${names}`)).slice(0, JOURNEY_ID_BYTES);
+  const [only] = taps;
+  const names = taps.length === 1 && only !== undefined ? refOf(only) : taps.map(refOf).sort().join('\0');
+  return sm3(Buffer.from(`journey\0${names}`)).subarray(0, JOURNEY_ID_BYTES);
 }
 
-const refOf = (tap: TapToSettle): string => `${tap.terminalId}|${tap.tapSequence}`;
-
-function tapOf(byRef: ReadonlyMap<string, TapToSettle>, tap: JourneyTap): TapToSettle {
-  const found = byRef.get(tap.tapRef);
-  if (found === undefined) throw new RangeError('pairing gives back the taps that it was given');
-  return found;
+function refOf(tap: TapToSettle): string {
+  return `${tap.terminalId}|${tap.tapSequence}`;
 }
 
 function journeyTap(tap: TapToSettle, rules: SettlingRules): JourneyTap {

@@ -15,14 +15,6 @@ function quoted(value: string): string {
   return TO_ESCAPE.test(value) ? `"${value.replaceAll(/["\\]/g, '\\$&')}"` : `"${value}"`;
 }
 
-/**
- * JSON documents. The text of one has no raw control character, so that escaping it once more as JSON escapes quotes and
- * backslashes and nothing else: what an array wants, by the fastest way there is.
- */
-export function jsonArray(values: readonly unknown[]): string {
-  return `{${values.map((value) => (value === null ? 'NULL' : JSON.stringify(JSON.stringify(value)))).join(',')}}`;
-}
-
 export function byteaArray(values: readonly (Uint8Array | null)[]): string {
   return `{${values.map((value) => (value === null ? 'NULL' : `"\\\\x${hexOf(value)}"`)).join(',')}}`;
 }

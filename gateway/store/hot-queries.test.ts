@@ -8,10 +8,10 @@ import { ensurePartitions } from './partitions.ts';
 import { readSettlementGauge } from './settlement-gauge.ts';
 import {
   inSettlingTransaction,
-  listReadyCards,
-  listWaitingCards,
-  readQueueOf,
+  readReadyCards,
   readSettledActs,
+  readWaitingCards,
+  writeSettled,
 } from './settling.ts';
 import { readEnrolments } from './concession-enrolments.ts';
 import { readDraftFacts } from './draft-facts.ts';
@@ -121,12 +121,23 @@ describe('the plans of the hot queries', () => {
   test('settling: the oldest ready taps, the queue of their cards, the acts between', async () => {
     const written = await plansOf(() =>
       inSettlingTransaction(database, async (transaction) => {
-        await listReadyCards(transaction, 100);
-        await listWaitingCards(transaction, Date.now(), 100);
-        await readQueueOf(transaction, cards);
+        const [first] = await readReadyCards(transaction, 100);
+        await readWaitingCards(transaction, Date.now(), 100);
         const ranges = cards.map((card) => ({ ...card, fromAtc: 1, toAtc: 9 }));
         await readSettledActs(transaction, ranges, new Set());
         await readEnrolments(transaction, NO_KEYS, cards);
+        const taps = first?.taps ?? [];
+        await writeSettled(
+          transaction,
+          {
+            journeys: [],
+            postings: [],
+            adjustments: [],
+            settledTaps: taps.slice(1),
+            nowWaiting: taps.slice(0, 1),
+          },
+          database,
+        );
       }),
     );
     refuseScans(written);

@@ -1,8 +1,11 @@
+import { asc, inArray } from 'drizzle-orm';
 import type postgres from 'postgres';
 import { fen } from '@tapgate/sdk/wire/money';
 import type { Account } from '../ledger/chart-of-accounts.ts';
-import type { Posting } from '../ledger/posting.ts';
+import { postingId, type CauseKind, type Posting } from '../ledger/posting.ts';
 import type { AccountTotals } from '../ledger/trial-balance.ts';
+import type { Database } from './connection.ts';
+import { posting } from './schema/money.ts';
 
 /** Opens accounts that are not open yet; an account that is there stays as it is. Opening all at every start is cheap. */
 export async function openAccounts(sql: postgres.Sql, accounts: readonly Account[]): Promise<void> {
@@ -43,6 +46,29 @@ export async function insertPostings(sql: postgres.ISql, postings: readonly Post
       ${sql.array(postings.map((p) => (p.refersToPostingId === null ? null : Buffer.from(p.refersToPostingId))))}::bytea[])
     on conflict (posting_id) do nothing`;
   return written.count;
+}
+
+/** Lines that most causes have at most: a fare, its shares, its claims. */
+const LINES_ASKED = 8;
+
+/** The postings of one cause, in order of their lines: these are numbered from one without a gap, and each id follows from its number. */
+export async function readPostingsOf(
+  { orm }: Database,
+  kind: CauseKind,
+  causeId: Uint8Array,
+): Promise<(typeof posting.$inferSelect)[]> {
+  const found: (typeof posting.$inferSelect)[] = [];
+  for (let first = 1; found.length === first - 1; first += LINES_ASKED) {
+    const ids = Array.from({ length: LINES_ASKED }, (_, index) => postingId(kind, causeId, first + index));
+    found.push(
+      ...(await orm
+        .select()
+        .from(posting)
+        .where(inArray(posting.postingId, ids))
+        .orderBy(asc(posting.lineNo))),
+    );
+  }
+  return found;
 }
 
 /** Debit and credit sums of every account over the postings that count, in order of account id. */

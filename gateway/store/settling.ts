@@ -1,12 +1,12 @@
-import { isoDate, type IsoDate, type PanToken } from '@tapgate/sdk/wire/identifiers';
+import { isoDate, panToken, type IsoDate, type PanToken } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
 import { RAILS, TAP_KINDS, type Rail, type TapKind } from '@tapgate/sdk/wire/rails';
 import { TAP_OUTCOMES, type TapOutcome } from '@tapgate/sdk/wire/verdict';
 import type { SettledJourney } from '../journeys/settle-card.ts';
 import type { Posting } from '../ledger/posting.ts';
 import type { Database, Transaction } from './connection.ts';
-import { insertArrays, type TypedInsertShape } from './array-insert.ts';
-import { hexByteaArray, numberArray, textArray } from './array-literal.ts';
+import { boundShape, insertArrays, type TypedInsertShape } from './array-insert.ts';
+import { numberArray } from './array-literal.ts';
 import { insertRows } from './multi-row-insert.ts';
 import { insertAdjustments, type StoredAdjustment } from './card-rides.ts';
 import { byteas } from './array-parameters.ts';
@@ -33,9 +33,18 @@ export type UnsettledTap = {
   readonly outcome: TapOutcome;
   readonly cause: string | null;
   readonly state: 'ready' | 'waiting';
+  /** its number in the order of acceptance: the queue's own name for it */
+  readonly acceptedNo: number;
 };
 
-export type QueueKey = Pick<UnsettledTap, 'panToken' | 'psn' | 'atc' | 'terminalId' | 'tapSequence'>;
+/** A card's taps in the queue, by ATC. */
+export type QueuedCard = CardKey & {
+  readonly taps: readonly UnsettledTap[];
+  /** some desk has written down a right of this card */
+  readonly isEnrolled: boolean;
+};
+
+export type QueueKey = Pick<UnsettledTap, 'acceptedNo' | 'state'>;
 export type CardKey = { readonly panToken: PanToken; readonly psn: number };
 
 /**
@@ -48,38 +57,32 @@ export async function inSettlingTransaction<Result>(
 ): Promise<Result> {
   const result = await faultsTranslated(() =>
     database.hot.begin(async (transaction) => {
-      await settleAlone(transaction);
-      await shareSettling(transaction);
+      // Sent together: the server takes them in this order.
+      const alone = settleAlone(transaction);
+      await Promise.all([alone, shareSettling(transaction)]);
       return { value: await work(transaction) };
     }),
   );
   return result.value;
 }
 
-/** Cards of the oldest taps that were never looked at. */
-export async function listReadyCards(transaction: Transaction, taps: number): Promise<CardKey[]> {
-  const rows = await transaction<{ pan_token: Buffer; psn: number }[]>`
-    select distinct pan_token, psn from (
-      select pan_token, psn from unsettled_tap where state = 'ready' order by accepted_no limit ${taps}) as oldest
-    order by pan_token, psn`;
-  return rows.map((row) => ({ panToken: tokenOfBytes(row.pan_token), psn: row.psn }));
+/** Everything in the queue of the cards of the oldest taps that were never looked at. */
+export async function readReadyCards(transaction: Transaction, taps: number): Promise<QueuedCard[]> {
+  return queuedCards(await transaction.unsafe<QueueRow[]>(READY_CARDS, [taps], { prepare: true }));
 }
 
-/** Cards with a tap before this instant that still waits for its other end. */
-export async function listWaitingCards(
+/** Everything in the queue of cards with a tap before this instant that still waits for its other end. */
+export async function readWaitingCards(
   transaction: Transaction,
   beforeMs: number,
   cards: number,
-): Promise<CardKey[]> {
-  const rows = await transaction<{ pan_token: Buffer; psn: number }[]>`
-    select distinct pan_token, psn from unsettled_tap
-    where state = 'waiting' and tapped_at < ${new Date(beforeMs)}
-    order by pan_token, psn limit ${cards}`;
-  return rows.map((row) => ({ panToken: tokenOfBytes(row.pan_token), psn: row.psn }));
+): Promise<QueuedCard[]> {
+  const before = new Date(beforeMs).toISOString();
+  return queuedCards(await transaction.unsafe<QueueRow[]>(WAITING_CARDS, [before, cards], { prepare: true }));
 }
 
 type QueueRow = {
-  readonly pan_token: Buffer;
+  readonly card: string;
   readonly psn: number;
   readonly atc: number;
   readonly terminal_id: string;
@@ -96,33 +99,65 @@ type QueueRow = {
   readonly outcome: string;
   readonly cause: string | null;
   readonly state: string;
+  readonly accepted_no: number;
+  readonly is_enrolled: boolean;
 };
 
-const QUEUE_OF = `
-select u.pan_token, u.psn, u.atc, u.terminal_id, u.tap_sequence, u.service_date::text, u.tapped_at, u.operator_id,
-  u.line_id, u.station_id, u.rail, u.tap_kind, u.amount_fen, u.bank_id, u.outcome, u.cause, u.state
-from unnest($1::bytea[], $2::smallint[]) as k (pan_token, psn)
+/** The cards are chosen and their taps read at one go. A card's token travels as the text that it is everywhere else. */
+const queueOf = (cards: string): string => `
+with card as materialized (${cards})
+select upper(encode(u.pan_token, 'hex')) as card, u.psn, u.atc, u.terminal_id, u.tap_sequence, u.service_date::text, u.tapped_at,
+  u.operator_id, u.line_id, u.station_id, u.rail, u.tap_kind, u.amount_fen, u.bank_id, u.outcome, u.cause, u.state, u.accepted_no,
+  e.is_enrolled
+from card k
+left join lateral (
+  select true as is_enrolled from concession_enrolment c where c.pan_token = k.pan_token and c.psn = k.psn limit 1) e on true
 join unsettled_tap u on u.pan_token = k.pan_token and u.psn = k.psn
 order by u.pan_token, u.psn, u.atc, u.terminal_id, u.tap_sequence`;
 
-const cardParameters = (cards: readonly CardKey[]): string[] => [
-  hexByteaArray(cards.map((card) => card.panToken)),
-  numberArray(cards.map((card) => card.psn)),
-];
+const READY_CARDS = queueOf(`
+  select distinct pan_token, psn from (
+    select pan_token, psn from unsettled_tap where state = 'ready' order by accepted_no limit $1) as oldest`);
+const WAITING_CARDS = queueOf(`
+  select distinct pan_token, psn from unsettled_tap where state = 'waiting' and tapped_at < $1
+  order by pan_token, psn limit $2`);
 
-/** Everything that these cards have in the queue, by card and ATC. */
-export async function readQueueOf(
-  transaction: Transaction,
-  cards: readonly CardKey[],
-): Promise<UnsettledTap[]> {
-  const rows = await transaction.unsafe<QueueRow[]>(QUEUE_OF, cardParameters(cards), { prepare: true });
-  return rows.map((row) => ({
-    panToken: tokenOfBytes(row.pan_token),
+function queuedCards(rows: readonly QueueRow[]): QueuedCard[] {
+  const cards: (QueuedCard & { readonly taps: UnsettledTap[] })[] = [];
+  let last: (typeof cards)[number] | undefined;
+  let name = '';
+  for (const row of rows) {
+    if (last === undefined || row.card !== name || row.psn !== last.psn) {
+      name = row.card;
+      last = { panToken: panToken(name), psn: row.psn, taps: [], isEnrolled: row.is_enrolled };
+      cards.push(last);
+    }
+    last.taps.push(unsettledTap(row, last.panToken));
+  }
+  return cards;
+}
+
+const dates = new Map<string, IsoDate>();
+const DATES_MAX = 1_000;
+
+/** A batch has one or two service dates. */
+function dateOf(text: string): IsoDate {
+  const known = dates.get(text);
+  if (known !== undefined) return known;
+  if (dates.size >= DATES_MAX) dates.clear();
+  const date = isoDate(text);
+  dates.set(text, date);
+  return date;
+}
+
+function unsettledTap(row: QueueRow, token: PanToken): UnsettledTap {
+  return {
+    panToken: token,
     psn: row.psn,
     atc: row.atc,
     terminalId: row.terminal_id,
     tapSequence: row.tap_sequence,
-    serviceDate: isoDate(row.service_date),
+    serviceDate: dateOf(row.service_date),
     tappedAtMs: row.tapped_at.getTime(),
     operatorId: row.operator_id,
     lineId: row.line_id,
@@ -134,7 +169,8 @@ export async function readQueueOf(
     outcome: wordOf(TAP_OUTCOMES, row.outcome),
     cause: row.cause,
     state: row.state === 'ready' ? 'ready' : 'waiting',
-  }));
+    acceptedNo: row.accepted_no,
+  };
 }
 
 export type AtcRange = CardKey & { readonly fromAtc: number; readonly toAtc: number };
@@ -192,9 +228,8 @@ export const deliveryName = (terminalId: string, tapSequence: number): string =>
 export const cardName = (card: CardKey): string => `${card.panToken}|${card.psn}`;
 
 function wordOf<Word extends string>(list: readonly Word[], text: string): Word {
-  const word = list.find((known) => known === text);
-  if (word === undefined) throw new RangeError('a stored word is not in its list');
-  return word;
+  for (const word of list) if (word === text) return word;
+  throw new RangeError('a stored word is not in its list');
 }
 
 const JOURNEY: TypedInsertShape<SettledJourney> = {
@@ -263,7 +298,7 @@ const JOURNEY: TypedInsertShape<SettledJourney> = {
   ],
   valuesOf: (journey) => [
     journey.serviceDate,
-    bytesOfToken(journey.panToken),
+    journey.panToken,
     journey.journeyId,
     journey.psn,
     journey.bankId,
@@ -276,8 +311,8 @@ const JOURNEY: TypedInsertShape<SettledJourney> = {
     journey.entry?.tapSequence ?? null,
     journey.exit?.terminalId ?? null,
     journey.exit?.tapSequence ?? null,
-    new Date(journey.startedAtMs),
-    new Date(journey.endedAtMs),
+    journey.startedAtMs,
+    journey.endedAtMs,
     journey.outcome,
     journey.cause,
     journey.listFareFen,
@@ -344,38 +379,33 @@ export async function writeSettled(
   await Promise.all([
     ...(isCitus
       ? [
-          ...insertRows(transaction, JOURNEY, settled.journeys),
-          ...insertRows(transaction, POSTING, settled.postings),
+          ...insertRows(transaction, boundShape(JOURNEY), settled.journeys),
+          ...insertRows(transaction, boundShape(POSTING), settled.postings),
         ]
       : [
           insertArrays(transaction, JOURNEY, settled.journeys),
           insertArrays(transaction, POSTING, settled.postings),
         ]),
     ...insertAdjustments(transaction, settled.adjustments),
-    changeQueue(transaction, REMOVE_FROM_QUEUE, settled.settledTaps),
-    changeQueue(transaction, MARK_WAITING, settled.nowWaiting),
+    ...changeQueue(transaction, REMOVE_FROM_QUEUE, settled.settledTaps),
+    ...changeQueue(transaction, MARK_WAITING, settled.nowWaiting),
   ]);
 }
 
-const QUEUE_KEYS = `unnest($1::bytea[], $2::smallint[], $3::integer[], $4::text[], $5::bigint[])
-  as k (pan_token, psn, atc, terminal_id, tap_sequence)
-where u.pan_token = k.pan_token and u.psn = k.psn and u.atc = k.atc
-  and u.terminal_id = k.terminal_id and u.tap_sequence = k.tap_sequence`;
-const REMOVE_FROM_QUEUE = `delete from unsettled_tap u using ${QUEUE_KEYS}`;
-const MARK_WAITING = `update unsettled_tap u set state = 'waiting' from ${QUEUE_KEYS}`;
+/** By state and number, which is how the queue is read: what was accepted together lies together. */
+const REMOVE_FROM_QUEUE = `delete from unsettled_tap where state = $1 and accepted_no = any ($2::bigint[])`;
+const MARK_WAITING = `update unsettled_tap set state = 'waiting' where state = $1 and accepted_no = any ($2::bigint[])`;
 
-async function changeQueue(
+function changeQueue(
   transaction: Transaction,
   statement: string,
   taps: readonly QueueKey[],
-): Promise<void> {
-  if (taps.length === 0) return;
-  const parameters = [
-    hexByteaArray(taps.map((tap) => tap.panToken)),
-    numberArray(taps.map((tap) => tap.psn)),
-    numberArray(taps.map((tap) => tap.atc)),
-    textArray(taps.map((tap) => tap.terminalId)),
-    numberArray(taps.map((tap) => tap.tapSequence)),
-  ];
-  await transaction.unsafe(statement, parameters, { prepare: true });
+): Promise<unknown>[] {
+  const numbers: Record<QueueKey['state'], number[]> = { ready: [], waiting: [] };
+  for (const tap of taps) numbers[tap.state].push(tap.acceptedNo);
+  return (['ready', 'waiting'] as const)
+    .filter((state) => numbers[state].length > 0)
+    .map((state) =>
+      transaction.unsafe(statement, [state, numberArray(numbers[state])], { prepare: true }).execute(),
+    );
 }

@@ -1,7 +1,9 @@
 import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
-import { and, asc, desc, eq, or } from 'drizzle-orm';
+import { and, desc, eq, inArray, or } from 'drizzle-orm';
+import { civilDay, formatCivilDay, type CivilDay } from '../calendar/civil-day.ts';
 import type { Database } from './connection.ts';
-import { journey, posting } from './schema/money.ts';
+import { readPostingsOf } from './ledger-postings.ts';
+import { journey, type posting } from './schema/money.ts';
 import { tap, tapIdentity, unsettledTap } from './schema/taps.ts';
 import { faultsTranslated } from './store-fault.ts';
 
@@ -23,7 +25,7 @@ function withoutRecord(row: typeof tap.$inferSelect): TapHistory['tap'] {
   return Object.fromEntries(entries) as TapHistory['tap'];
 }
 
-/** Each step by key: the identity names date and card, which name the tap; the journey is found by its end. */
+/** Each step by key: the identity names date and card, which name the tap, and the journey by its end. */
 export async function findTapHistory(
   database: Database,
   terminalId: TerminalId,
@@ -60,32 +62,46 @@ export async function findTapHistory(
           eq(unsettledTap.tapSequence, tapSequence),
         ),
       );
-    const [made] = await orm
-      .select()
-      .from(journey)
-      .where(
-        or(
-          and(eq(journey.entryTerminalId, terminalId), eq(journey.entryTapSequence, tapSequence)),
-          and(eq(journey.exitTerminalId, terminalId), eq(journey.exitTapSequence, tapSequence)),
-        ),
-      )
-      // A held journey and the one that prices it have the same taps: the newest is what holds.
-      .orderBy(desc(journey.settledNo))
-      .limit(1);
-    const postings =
-      made === undefined
-        ? []
-        : await orm
-            .select()
-            .from(posting)
-            .where(and(eq(posting.causeKind, 'journey'), eq(posting.causeId, made.journeyId)))
-            .orderBy(asc(posting.lineNo));
+    const made = await findJourneyOf(database, identity);
+    const postings = made === null ? [] : await readPostingsOf(database, 'journey', made.journeyId);
     return {
       identity,
       tap: withoutRecord(found),
       unsettledState: unsettled?.state ?? null,
-      journey: made ?? null,
+      journey: made,
       postings,
     };
   });
+}
+
+/** A journey bears the service date of the tap that begins it, and no entry waits for its exit so long as this. */
+const DAYS_BEFORE = 31;
+
+/** By card and date, as journeys lie: an index by the names of their taps would be paid for with every journey, to be used for hardly any. */
+async function findJourneyOf(
+  { orm }: Database,
+  identity: typeof tapIdentity.$inferSelect,
+): Promise<typeof journey.$inferSelect | null> {
+  const { terminalId, tapSequence, panToken, serviceDate } = identity;
+  const day = civilDay(serviceDate);
+  const dates = Array.from({ length: DAYS_BEFORE + 1 }, (_, back) =>
+    formatCivilDay((day - back) as CivilDay),
+  );
+  const [made] = await orm
+    .select()
+    .from(journey)
+    .where(
+      and(
+        inArray(journey.serviceDate, dates),
+        eq(journey.panToken, panToken),
+        or(
+          and(eq(journey.entryTerminalId, terminalId), eq(journey.entryTapSequence, tapSequence)),
+          and(eq(journey.exitTerminalId, terminalId), eq(journey.exitTapSequence, tapSequence)),
+        ),
+      ),
+    )
+    // A held journey and the one that prices it have the same taps: the newest is what holds.
+    .orderBy(desc(journey.settledNo))
+    .limit(1);
+  return made ?? null;
 }

@@ -73,8 +73,6 @@ export const journey = pgTable(
     index('journey_held')
       .on(table.settledNo)
       .where(sql`${table.outcome} = 'held'`),
-    index('journey_entry_tap').on(table.entryTerminalId, table.entryTapSequence),
-    index('journey_exit_tap').on(table.exitTerminalId, table.exitTapSequence),
     check('journey_outcome_known', sql`${table.outcome} in ('chargeable', 'debt', 'loss', 'held')`),
     check('journey_fare_not_negative', sql`${table.fareFen} >= 0 and ${table.listFareFen} >= 0`),
     check('journey_held_or_priced', sql`(${table.outcome} = 'held') = (${table.fareFen} is null)`),
@@ -171,7 +169,10 @@ export const posting = pgTable(
     uniqueIndex('posting_refers_once')
       .on(table.refersToPostingId)
       .where(sql`${table.refersToPostingId} is not null`),
-    index('posting_cause').on(table.causeKind, table.causeId),
+    // Of a journey, which is the cause of nearly all postings, the ids are derived and need no second index (ledger-postings.ts).
+    index('posting_cause')
+      .on(table.causeKind, table.causeId)
+      .where(sql`${table.causeKind} <> 'journey'`),
   ],
 );
 
