@@ -439,7 +439,7 @@ const NAIVE = ({ jurisdiction }: LimitsOrder): Target => ({
 });
 
 /** As in package.json: a gateway is held to 300 MB. */
-const GATEWAY_FLAGS = ['--max-old-space-size=256'];
+const GATEWAY_FLAGS = ['--max-old-space-size=256', '--single-threaded-gc'];
 
 function gatewayOf(profile: Profile, { jurisdiction }: LimitsOrder): Target {
   const issuerHosted = profile === 'issuerHosted';

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parsedOrUsage, runCommand, UsageFault } from '../../scenarios/command-line.ts';
+import { measureAccept } from './accept.ts';
 import { measureClearing } from './clearing.ts';
 import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
@@ -13,6 +14,7 @@ import { measureWhatIf } from './whatif.ts';
 // `npm run bench:micro -- <what>`: timings of our own code without a network. Exit 1 when a bound is not held.
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  accept: measureAccept,
   clearing: measureClearing,
   fares: measureFares,
   settle: measureSettle,

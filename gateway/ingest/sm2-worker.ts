@@ -11,14 +11,21 @@ import { unpackClaims } from './packed-claims.ts';
 export type ClaimsMessage = { readonly batch: number; readonly packed: Uint8Array };
 export type AnswersMessage = { readonly batch: number; readonly held: readonly boolean[] };
 
-/** Issuers' keys come again and again; cards' keys hardly ever. Both go through one small memory, oldest out first. */
-const KEYS_MAX = 4_096;
+/**
+ * Issuers' keys come again and again; a card's comes back half an hour later at the soonest. Importing costs OpenSSL 3.0 almost half
+ * of a verification, so the keys that come again must stay: of a small memory the one that was not asked for longest goes.
+ */
+const KEYS_MAX = 256;
 const keys = new Map<string, Sm2PublicKey | null>();
 
 function keyOf(publicKeyXy: Uint8Array): Sm2PublicKey | null {
   const name = hex(publicKeyXy);
   const found = keys.get(name);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    keys.delete(name);
+    keys.set(name, found);
+    return found;
+  }
   const imported = importSm2PublicKey(publicKeyXy);
   if (keys.size >= KEYS_MAX) {
     const [oldest] = keys.keys();

@@ -13,7 +13,7 @@ import { causeOf, type TapUnderWay } from './tap-group.ts';
  */
 export async function rowsOf(
   batch: readonly TapUnderWay[],
-  dataKeys: DataKeys,
+  dataKeys: Pick<DataKeys, 'forWriting'>,
 ): Promise<{ readonly rows: AcceptedTap[]; readonly repeats: DeliveryKey[] }> {
   const repeats: DeliveryKey[] = [];
   const byDate = new Map<IsoDate, { underWay: TapUnderWay; verdict: TapVerdict; claimsAct: boolean }[]>();

@@ -1,13 +1,13 @@
-import { hex } from '@tapgate/sdk/emv/hex';
 import { sm2Sign } from '@tapgate/sdk/gm/sm2';
 import { hmacSm3, HmacSm3Key } from '@tapgate/sdk/gm/sm3';
-import { panToken, type PanToken, type TerminalId } from '@tapgate/sdk/wire/identifiers';
+import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { KeyFault, type KeyProvider, type WrappedKey } from './key-provider.ts';
 import type { KeyMaterial, Keystore } from './keystore.ts';
 import { openBox, sealBox } from './sealed-box.ts';
 
 const ASCII = new TextEncoder();
-const PAN_TOKEN_BYTES = 16;
+/** 16 bytes. */
+const PAN_TOKEN_DIGITS = 32;
 const VERSION_BYTES = 4;
 
 /** The key provider over a keystore that is open in memory. */
@@ -26,7 +26,7 @@ export class KeystoreProvider implements KeyProvider {
 
   panToken(panDigits: string): PanToken {
     if (!/^\d{12,19}$/.test(panDigits)) throw new RangeError('a PAN is 12 to 19 digits');
-    return panToken(hex(this.#panToken.tag(Buffer.from(panDigits, 'latin1')).subarray(0, PAN_TOKEN_BYTES)));
+    return this.#panToken.tagHex(Buffer.from(panDigits, 'latin1')).slice(0, PAN_TOKEN_DIGITS) as PanToken;
   }
 
   terminalMacKey(terminalId: TerminalId): Uint8Array {

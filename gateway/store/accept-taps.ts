@@ -1,6 +1,6 @@
 import type { IsoDate, PanToken } from '@tapgate/sdk/wire/identifiers';
 import type { TapOutcome } from '@tapgate/sdk/wire/verdict';
-import { byteaArray, hexByteaArray, numberArray, textArray } from './array-literal.ts';
+import { base64Array, byteaArray, hexByteaArray, numberArray, textArray } from './array-literal.ts';
 import type { Database, Transaction } from './connection.ts';
 import { insertRows, type InsertShape } from './multi-row-insert.ts';
 import { bytesOfToken } from './pan-token-bytes.ts';
@@ -180,13 +180,13 @@ const UNSETTLED_TAP: InsertShape<AcceptedTap> = {
  */
 const ACCEPT = `
 with k as materialized (
-  select * from unnest($1::bytea[], $2::smallint[], $3::integer[], $4::text[], $5::bigint[], $6::bytea[], $7::bytea[],
+  select k.*, decode(record_base64, 'base64') as record_sealed from unnest($1::bytea[], $2::smallint[], $3::integer[], $4::text[], $5::bigint[], $6::bytea[], $7::bytea[],
     $8::text[], $9::text[], $10::date[], $11::bytea[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::text[],
     $17::text[], $18::text[], $19::bigint[], $20::text[], $21::text[], $22::integer[], $23::text[], $24::smallint[],
-    $25::bytea[], $26::bytea[])
+    $25::bytea[], $26::text[])
   as k (pan_token, psn, atc, terminal_id, tap_sequence, cryptogram, record_sm3, outcome, cause, service_date, certificate_sm3,
     tapped_ms, received_ms, operator_id, line_id, station_id, rail, tap_kind, amount_fen, gate_decision, rule_set_version,
-    hotlist_version, bank_id, atc_below_highest, record_iv, record_sealed)),
+    hotlist_version, bank_id, atc_below_highest, record_iv, record_base64)),
 acts as (
   insert into card_atc (pan_token, psn, atc, cryptogram, terminal_id, tap_sequence)
   select pan_token, psn, atc, cryptogram, terminal_id, tap_sequence from k where cryptogram is not null),
@@ -210,7 +210,8 @@ select service_date, pan_token, terminal_id, tap_sequence, psn, atc, to_timestam
   to_timestamp(received_ms / 1000.0), operator_id, line_id, station_id, rail, tap_kind, amount_fen, gate_decision,
   rule_set_version, hotlist_version, bank_id, outcome, cause, atc_below_highest, record_sm3, record_iv, record_sealed from k`;
 
-function acceptParameters(taps: readonly AcceptedTap[], newCards: ReadonlySet<AcceptedTap>): string[] {
+/** The parameters of ACCEPT: one array a column. */
+export function acceptParameters(taps: readonly AcceptedTap[], newCards: ReadonlySet<AcceptedTap>): string[] {
   const numbers = (of: (tap: AcceptedTap) => number): string => numberArray(taps.map(of));
   const texts = (of: (tap: AcceptedTap) => string | null): string => textArray(taps.map(of));
   const bytes = (of: (tap: AcceptedTap) => Uint8Array | null): string => byteaArray(taps.map(of));
@@ -240,7 +241,7 @@ function acceptParameters(taps: readonly AcceptedTap[], newCards: ReadonlySet<Ac
     texts((tap) => tap.bankId),
     numbers((tap) => (tap.atcBelowHighest ? 1 : 0)),
     bytes((tap) => tap.recordIv),
-    bytes((tap) => tap.recordSealed),
+    base64Array(taps.map((tap) => tap.recordSealed)),
   ];
 }
 

@@ -183,14 +183,18 @@ select k.terminal_id, k.tap_sequence,
 from unnest($1::text[], $2::bigint[], $3::timestamptz[]) as k (terminal_id, tap_sequence, tapped_at)`;
 
 function factsQuery({ hot }: Database, keys: readonly TapKeys[]): Promise<FactRow[]> {
-  const parameters = [
+  return hot.unsafe<FactRow[]>(FACTS, factsParameters(keys), { prepare: true });
+}
+
+/** The parameters of FACTS: one array a column of the keys. */
+export function factsParameters(keys: readonly TapKeys[]): string[] {
+  return [
     textArray(keys.map((key) => key.terminalId)),
     numberArray(keys.map((key) => key.tapSequence)),
     hexByteaArray(keys.map((key) => key.panToken)),
     numberArray(keys.map((key) => key.psn)),
     numberArray(keys.map((key) => key.atc)),
   ];
-  return hot.unsafe<FactRow[]>(FACTS, parameters, { prepare: true });
 }
 
 function cardNameOf({ panToken, psn }: TapKeys): string {

@@ -46,12 +46,17 @@ export function bcdNumber(bytes: Uint8Array): number | null {
 
 /** @throws RangeError when the digits do not fit, or are none: values to encode are ours */
 export function bcdFromDigits(digits: string, byteLength: number): Uint8Array {
-  return packNibbles(digits.padStart(byteLength * 2, '0'), digits, byteLength);
+  const bytes = new Uint8Array(byteLength);
+  putDigits(digits, bytes, byteLength * 2 - digits.length);
+  return bytes;
 }
 
 /** @throws RangeError when the digits do not fit, or are none */
 export function compressedFromDigits(digits: string, byteLength: number): Uint8Array {
-  return packNibbles(digits.padEnd(byteLength * 2, 'F'), digits, byteLength);
+  const bytes = new Uint8Array(byteLength);
+  putDigits(digits, bytes, 0);
+  for (let nibble = digits.length; nibble < byteLength * 2; nibble++) putNibble(bytes, nibble, 0x0f);
+  return bytes;
 }
 
 /** An amount, counter or date as format n. @throws RangeError for a negative number, a fraction, or one that does not fit */
@@ -60,8 +65,18 @@ export function bcdFromNumber(value: number, byteLength: number): Uint8Array {
   return bcdFromDigits(String(value), byteLength);
 }
 
-function packNibbles(nibbles: string, digits: string, byteLength: number): Uint8Array {
-  if (!/^\d*$/.test(digits)) throw new RangeError('BCD holds digits only');
-  if (nibbles.length !== byteLength * 2) throw new RangeError(`the digits do not fit ${byteLength} bytes`);
-  return new Uint8Array(Buffer.from(nibbles, 'hex'));
+/** Digits one a nibble, the first at the given nibble. */
+function putDigits(digits: string, bytes: Uint8Array, first: number): void {
+  if (first < 0 || first + digits.length > bytes.length * 2)
+    throw new RangeError(`the digits do not fit ${bytes.length} bytes`);
+  for (let index = 0; index < digits.length; index++) {
+    const digit = digits.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) throw new RangeError('BCD holds digits only');
+    putNibble(bytes, first + index, digit);
+  }
+}
+
+function putNibble(bytes: Uint8Array, nibble: number, value: number): void {
+  const at = nibble >> 1;
+  bytes[at] = (bytes[at] ?? 0) | ((nibble & 1) === 0 ? value << 4 : value);
 }

@@ -33,7 +33,9 @@ export function deriveUdk(
   option: UdkOption = 'A',
 ): Uint8Array {
   const y = option === 'B' && owner.pan.reveal().length > 16 ? yOfHash(algorithm, owner) : yOfDigits(owner);
-  const blocks = Buffer.concat([y, inverted(y)]);
+  const blocks = new Uint8Array(16);
+  blocks.set(y);
+  for (let index = 0; index < y.length; index++) blocks[index + y.length] = (y[index] ?? 0) ^ 0xff;
   return algorithm === 'SM4' ? sm4EcbEncrypt(masterKey, blocks) : tripleDesEncrypt(masterKey, blocks);
 }
 

@@ -37,11 +37,22 @@ export class HmacSm3Key {
 
   /** HMAC-SM3 over the concatenation of the parts, 32 bytes. */
   tag(...parts: Uint8Array[]): Uint8Array {
+    this.#hashInner(parts);
+    return gm.sm3.digest(OUTER);
+  }
+
+  /** The same as upper-case hex. */
+  tagHex(...parts: Uint8Array[]): string {
+    this.#hashInner(parts);
+    return gm.sm3.digestHex(OUTER);
+  }
+
+  /** Puts together what the outer hash is made over. */
+  #hashInner(parts: Uint8Array[]): void {
     const inner = joined(parts, BLOCK_BYTES);
     inner.set(this.#inner);
     OUTER.set(gm.sm3.digest(inner), BLOCK_BYTES);
     OUTER.set(this.#outer);
-    return gm.sm3.digest(OUTER);
   }
 }
 

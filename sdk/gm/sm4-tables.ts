@@ -10,7 +10,7 @@ const SBOX: Uint8Array = Uint8Array.from({ length: 256 }, (_none, byte) => affin
 function affine(byte: number): number {
   let out = 0;
   for (let bit = 0; bit < 8; bit++) {
-    const row = ((0xa7a7 >> (8 - bit)) & 0xff) & byte;
+    const row = (0xa7a7 >> (8 - bit)) & 0xff & byte;
     out |= parity(row) << bit;
   }
   return out ^ 0xd3;
@@ -59,7 +59,10 @@ const CK = Int32Array.from({ length: ROUNDS }, (_none, word) =>
 
 function wordAt(bytes: Uint8Array, at: number): number {
   return (
-    ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
+    ((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)
   );
 }
 
@@ -70,8 +73,11 @@ function putWord(word: number, bytes: Uint8Array, at: number): void {
   bytes[at + 3] = word;
 }
 
+/** Round keys are gone with the call that needed them; memory of their own would lie outside the heap and cost more than they do. */
+const ROUND_KEYS = new Int32Array(ROUNDS);
+
 function expandKey(key: Uint8Array): Int32Array {
-  const keys = new Int32Array(ROUNDS);
+  const keys = ROUND_KEYS;
   let a = wordAt(key, 0) ^ FK[0];
   let b = wordAt(key, 4) ^ FK[1];
   let c = wordAt(key, 8) ^ FK[2];
@@ -94,7 +100,13 @@ function expandKey(key: Uint8Array): Int32Array {
 }
 
 /** One block from `source` to `target`, which may be the same. */
-function cryptBlock(keys: Int32Array, source: Uint8Array, from: number, target: Uint8Array, to: number): void {
+function cryptBlock(
+  keys: Int32Array,
+  source: Uint8Array,
+  from: number,
+  target: Uint8Array,
+  to: number,
+): void {
   let a = wordAt(source, from);
   let b = wordAt(source, from + 4);
   let c = wordAt(source, from + 8);
@@ -139,18 +151,13 @@ export const tableSm4: Sm4Provider = {
   },
   cbc(direction, key, iv, data) {
     const keys = keysFor(direction, key);
-    const out = new Uint8Array(data.length);
-    if (direction === 'encrypt') out.set(data);
+    const out = direction === 'encrypt' ? Uint8Array.from(data) : new Uint8Array(data.length);
+    const chained = direction === 'encrypt' ? out : data;
     for (let at = 0; at < data.length; at += BLOCK_BYTES) {
-      const [before, beforeAt] =
-        at === 0 ? [iv, 0] : direction === 'encrypt' ? [out, at - BLOCK_BYTES] : [data, at - BLOCK_BYTES];
-      if (direction === 'encrypt') {
-        xorInto(out, at, before, beforeAt, BLOCK_BYTES);
-        cryptBlock(keys, out, at, out, at);
-      } else {
-        cryptBlock(keys, data, at, out, at);
-        xorInto(out, at, before, beforeAt, BLOCK_BYTES);
-      }
+      if (direction === 'decrypt') cryptBlock(keys, data, at, out, at);
+      if (at === 0) xorInto(out, 0, iv, 0, BLOCK_BYTES);
+      else xorInto(out, at, chained, at - BLOCK_BYTES, BLOCK_BYTES);
+      if (direction === 'encrypt') cryptBlock(keys, out, at, out, at);
     }
     return out;
   },

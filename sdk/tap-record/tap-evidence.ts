@@ -95,44 +95,84 @@ const REQUIRED_OF_TERMINAL: readonly (readonly [tag: string, bytes: number])[] =
 export function readEvidence(exchange: CardExchange): TapEvidenceResult {
   const card = readCardObjects(exchange);
   if (!card.ok) return card;
-  const identity = readCardIdentity(card.objects);
+  const { objects } = card;
+  const identity = readCardIdentity(objects);
   if (!identity.ok) return refused(identity.refusal.code, identity.refusal.field);
 
-  const missing = REQUIRED_OF_CARD.find((tag) => !card.objects.has(tag));
-  if (missing !== undefined) return refused('card_data_missing', missing);
-  const misshapen = FIXED_LENGTHS.find(([tag, bytes]) => (card.objects.get(tag)?.length ?? bytes) !== bytes);
-  if (misshapen !== undefined) return refused('card_data_invalid', misshapen[0]);
-  const iad = parseIad(objectOf(card.objects, '9F10'));
+  for (const tag of REQUIRED_OF_CARD) if (!objects.has(tag)) return refused('card_data_missing', tag);
+  for (const [tag, bytes] of FIXED_LENGTHS)
+    if (objects.has(tag) && objects.get(tag)?.length !== bytes) return refused('card_data_invalid', tag);
+  const iad = parseIad(objectOf(objects, '9F10'));
   if (iad === null) return refused('card_data_invalid', '9F10');
-  const cryptogramType = readCryptogramType(iad, card.objects.get('9F27'));
+  const cryptogramType = readCryptogramType(iad, objects.get('9F27'));
   if (!cryptogramType.ok) return refused('card_data_invalid', cryptogramType.field);
 
   const terminal = readTerminalEvidence(exchange.terminalData);
   if (!terminal.ok) return terminal;
-  const collected = collectStaticData(card.objects, exchange.cardRecords);
+  const collected = collectStaticData(objects, exchange.cardRecords);
   if (!collected.ok) return collected;
 
-  const atc = objectOf(card.objects, '9F36');
+  const read = { objects, identity: identity.identity, iad, cryptogramType: cryptogramType.type };
   return {
     ok: true,
-    evidence: {
-      identity: identity.identity,
-      atc: (atc[0] ?? 0) * 256 + (atc[1] ?? 0),
-      cryptogram: objectOf(card.objects, '9F26'),
-      cryptogramType: cryptogramType.type,
-      iad,
-      aip: objectOf(card.objects, '82'),
-      caKeyIndex: objectOf(card.objects, '8F')[0] ?? 0,
-      issuerCertificate: objectOf(card.objects, '90'),
-      cardCertificate: objectOf(card.objects, '9F46'),
-      signedDynamicData: objectOf(card.objects, '9F4B'),
-      cardAuthenticationData: card.objects.get('9F69') ?? null,
-      cardTransactionQualifiers: card.objects.get('9F6C') ?? null,
-      staticData: collected.staticData,
-      cardObjects: card.objects,
-      terminal: terminal.terminal,
-    },
+    evidence: new ReadEvidence({ ...read, terminal: terminal.terminal, staticData: collected.staticData }),
   };
+}
+
+type EvidenceParts = Pick<TapEvidence, 'identity' | 'cryptogramType' | 'iad' | 'staticData' | 'terminal'> & {
+  readonly objects: DataObjects;
+};
+
+/** What is only needed where signatures are checked is cut out of the record when it is asked for. */
+class ReadEvidence implements TapEvidence {
+  readonly identity: CardIdentity;
+  readonly atc: number;
+  readonly cryptogram: Uint8Array;
+  readonly cryptogramType: CryptogramType;
+  readonly iad: Iad;
+  readonly staticData: Uint8Array;
+  readonly cardObjects: DataObjects;
+  readonly terminal: TerminalEvidence;
+
+  constructor(parts: EvidenceParts) {
+    const atc = objectOf(parts.objects, '9F36');
+    this.identity = parts.identity;
+    this.atc = (atc[0] ?? 0) * 256 + (atc[1] ?? 0);
+    this.cryptogram = objectOf(parts.objects, '9F26');
+    this.cryptogramType = parts.cryptogramType;
+    this.iad = parts.iad;
+    this.staticData = parts.staticData;
+    this.cardObjects = parts.objects;
+    this.terminal = parts.terminal;
+  }
+
+  get aip(): Uint8Array {
+    return objectOf(this.cardObjects, '82');
+  }
+
+  get caKeyIndex(): number {
+    return objectOf(this.cardObjects, '8F')[0] ?? 0;
+  }
+
+  get issuerCertificate(): Uint8Array {
+    return objectOf(this.cardObjects, '90');
+  }
+
+  get cardCertificate(): Uint8Array {
+    return objectOf(this.cardObjects, '9F46');
+  }
+
+  get signedDynamicData(): Uint8Array {
+    return objectOf(this.cardObjects, '9F4B');
+  }
+
+  get cardAuthenticationData(): Uint8Array | null {
+    return this.cardObjects.get('9F69') ?? null;
+  }
+
+  get cardTransactionQualifiers(): Uint8Array | null {
+    return this.cardObjects.get('9F6C') ?? null;
+  }
 }
 
 const SM2_ISSUER_CERTIFICATE_BYTES = 142;
