@@ -154,7 +154,7 @@ function allocatedBytes(): number {
 
 /** One tap of each card, spread over the terminals of the line, as lines of an upload. */
 function makeTaps(): { readonly authority: TapAuthority; readonly lines: readonly Uint8Array[] } {
-  const data = benchOperator('ningbo');
+  const data = benchOperator('bench');
   const keystore = benchKeystore(data);
   const line = data.operators[0]?.lines.find(({ rail }) => rail === 'offline_purchase');
   if (line === undefined) throw new RangeError('the bench has a line that pays');
