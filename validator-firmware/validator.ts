@@ -6,6 +6,8 @@ import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
 import { isoDate, type TapSequence } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
 import type { Refusal } from '@tapgate/sdk/wire/refusals';
+import type { AskedGateway } from '@tapgate/sdk/tap-record/asked-gateway';
+import type { Counsel, TapInQuestion } from './asking/counsel.ts';
 import type { CardChannel } from './devices/card-channel.ts';
 import { driveKernel } from './devices/drive-kernel.ts';
 import { cardKeyOf, decideGate, type GateDecision, type GatePolicy } from './gate/decide-gate.ts';
@@ -43,6 +45,8 @@ export type ValidatorSettings = {
   readonly journal: Pick<TapJournal, 'hasRoom' | 'append' | 'recentTaps'>;
   /** what a tap may cost whose fare is found later, fen: limits on unsent taps count it; left out: 0 */
   readonly tapRiskFen?: () => number;
+  /** with whom the gate takes counsel before it decides; left out: nobody, and the tap is the faster for it */
+  readonly counsel?: Counsel;
   /** ms since the Unix epoch, for what is recorded */
   readonly clock: () => number;
   /** so many bytes that nobody can foresee */
@@ -51,7 +55,10 @@ export type ValidatorSettings = {
   readonly stopwatch?: () => number;
 };
 
-export type TapStep = { readonly step: 'kernel' | 'gate' | 'journal'; readonly milliseconds: number };
+export type TapStep = {
+  readonly step: 'kernel' | 'gate' | 'counsel' | 'journal';
+  readonly milliseconds: number;
+};
 
 export type TapResult = {
   readonly outcome: KernelOutcome;
@@ -60,6 +67,8 @@ export type TapResult = {
   /** null when no application was selected: such a tap names no card, and only a fault is worth keeping */
   readonly tapSequence: TapSequence | null;
   readonly record: Uint8Array | null;
+  /** left out where the gate takes no counsel */
+  readonly asked?: AskedGateway;
   readonly steps: readonly TapStep[];
 };
 
@@ -113,7 +122,8 @@ export function createValidator(settings: ValidatorSettings): Validator {
 
     async tap(card, keyedAmountFen) {
       const steps: TapStep[] = [];
-      let startedAt = stopwatch();
+      const tapStartedAt = stopwatch();
+      let startedAt = tapStartedAt;
       const finish = (step: TapStep['step']): void => {
         const now = stopwatch();
         steps.push({ step, milliseconds: now - startedAt });
@@ -130,7 +140,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
       const amountFen = isPriced ? parameters.amountFen : (settings.tapRiskFen?.() ?? 0);
       const risk: TapRisk = { amountFen, atMs: tappedAtMs };
       const cardKey = cardKeyOf(outcome, hotlist);
-      const decision = decideGate({
+      const alone = decideGate({
         outcome,
         cardKey,
         hotlist,
@@ -140,13 +150,22 @@ export function createValidator(settings: ValidatorSettings): Validator {
         staleList: settings.staleList?.(tappedAtMs) ?? null,
         policy: policyNow(),
       });
+      finish('gate');
+      let decision = alone;
+      let asked: { readonly asked?: AskedGateway } = {};
+      if (settings.counsel !== undefined) {
+        const tap = tapInQuestion(outcome, cardKey, hotlist.version, startedAt - tapStartedAt);
+        const consultation = await settings.counsel.consult(alone, tap);
+        decision = consultation.decision;
+        if (consultation.asked !== null) asked = { asked: consultation.asked };
+        finish('counsel');
+      }
       const recentTap = recentTapOf(outcome, decision, cardKey, tappedAtMs);
       if (recentTap !== null) recentTaps = rememberTap(recentTaps, recentTap);
-      finish('gate');
 
       const { exchange } = outcome;
       if (exchange === null || !journal.hasRoom(risk))
-        return { outcome, decision, tappedAtMs, tapSequence: null, record: null, steps };
+        return { outcome, decision, tappedAtMs, tapSequence: null, record: null, ...asked, steps };
       const { tapSequence, record } = await journal.append(
         (sequence) =>
           encodeTapRecord(
@@ -156,6 +175,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
               ruleSetVersion: terminal.ruleSetVersion,
               hotlistVersion: hotlist.version,
               decision,
+              ...asked,
               exchange,
             }),
             (macInput) => hmacSm3(terminal.macKey, macInput),
@@ -164,7 +184,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
         decision.decision === 'open' ? risk : { ...risk, amountFen: 0 },
       );
       finish('journal');
-      return { outcome, decision, tappedAtMs, tapSequence, record, steps };
+      return { outcome, decision, tappedAtMs, tapSequence, record, ...asked, steps };
     },
   };
   return validator;
@@ -194,6 +214,18 @@ function tapParameters(settings: ValidatorSettings, amountFen: Fen): TapParamete
     localTime: local.slice(11, 19).replaceAll(':', ''),
     unpredictableNumber: settings.random(4),
   };
+}
+
+/** Null where the card did not name itself; such a tap is refused whoever is asked. */
+function tapInQuestion(
+  outcome: KernelOutcome,
+  cardKey: HotlistKey | null,
+  heldHotlistVersion: number,
+  spentMs: number,
+): TapInQuestion | null {
+  const { evidence } = outcome;
+  if (evidence === null || cardKey === null) return null;
+  return { card: evidence.identity, atc: evidence.atc, cardKey, heldHotlistVersion, spentMs };
 }
 
 /** Only a card that proved itself is remembered: a forgery must not lock out the card that it imitates. */

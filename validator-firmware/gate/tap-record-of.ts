@@ -1,5 +1,6 @@
 import { bcdFromNumber } from '@tapgate/sdk/emv/bcd';
 import { readCanonicalObjects, writeCanonicalObject } from '@tapgate/sdk/tap-record/canonical-tlv';
+import type { AskedGateway } from '@tapgate/sdk/tap-record/asked-gateway';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
@@ -29,6 +30,8 @@ export function tapRecordOf(
     readonly ruleSetVersion: string;
     readonly hotlistVersion: number;
     readonly decision: GateDecision;
+    /** left out by a terminal that does not ask */
+    readonly asked?: AskedGateway;
     readonly exchange: SelectedExchange;
   },
 ): TapRecord {
@@ -45,6 +48,7 @@ export function tapRecordOf(
     hotlistVersion: tap.hotlistVersion,
     gateDecision: decision.decision,
     gateRefusal: decision.decision === 'deny' ? decision.refusal.code : null,
+    ...(tap.asked === undefined ? {} : { asked: tap.asked }),
     dfName: exchange.dfName,
     terminalData: withSequenceCounter(exchange.terminalData, tap.tapSequence),
     gpoResponse: exchange.gpoResponse,
