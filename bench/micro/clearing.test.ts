@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { digestFile } from '@tapgate/gateway/jobs/batch-file';
 import { inspectFiles, listFiles } from '@tapgate/gateway/clearing/inspect/load-inspection';
 import { measureClosing } from './clearing.ts';
+import { expectedOf } from './settled-rows.ts';
 
 // The bench itself as a test: that a large day closes right and within its memory. How fast is for a quiet machine, and asserted nowhere.
 
@@ -25,9 +26,9 @@ test(`a day of ${TAPS} taps closes into files that hold every one of them, withi
       for (const { minor } of inspected.totals) sumFen += Number(minor);
     }
   });
-  // Of ten taps four are purchases of 200 fen, and six are three rides of 300 fen that one card owes together.
-  assert.equal(records, TAPS / 2);
-  assert.equal(sumFen, (TAPS / 10) * (4 * 200 + 3 * 300));
+  const expected = expectedOf(TAPS);
+  assert.equal(records, expected.records);
+  assert.equal(sumFen, expected.totalFen);
   const residentMb = figures.find(({ name }) => name.endsWith('resident memory'))?.value ?? Infinity;
   assert.ok(residentMb <= 512, `${residentMb} MB`);
 });

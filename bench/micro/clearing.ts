@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDatabase, type RunningDatabase } from '@tapgate/gateway/database/database';
@@ -8,7 +9,7 @@ import { openDatabase, type Database } from '@tapgate/gateway/store/connection';
 import { migrateDatabase } from '@tapgate/gateway/store/migrate';
 import { z } from 'zod';
 import type { Figure } from './figure.ts';
-import { copySettledDay, SERVICE_DATE } from './settled-rows.ts';
+import { copySettledDay, DAY_UNIT_TAPS, expectedOf, SERVICE_DATE } from './settled-rows.ts';
 
 /**
  * Closing a day at several sizes: taps closed per second, resident memory, the ratio to a plain COPY of the same rows, and how the cost
@@ -16,10 +17,14 @@ import { copySettledDay, SERVICE_DATE } from './settled-rows.ts';
  *
  * Expected before the first run: 25,000 taps/s on two idle cores (opening a sealed record and two lookups a tap), 250 MB resident,
  * eight times a COPY, which neither opens records nor hashes.
+ *
+ * An interrupted run stops its server and takes its folder away; one that was killed leaves both, and the next run takes the folder away.
  */
 const CLOSE = fileURLToPath(new URL('./close-process.ts', import.meta.url));
 /** Tables, indexes and files of one tap, with room for the sort. */
 const BYTES_PER_TAP = 4_000;
+const SCRATCH = 'tapgate-bench-clearing-';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const CloseReport = z.object({
   seconds: z.number(),
@@ -39,11 +44,25 @@ export async function measureClosing(
   sizes: readonly number[],
   examine: (outDir: string) => void = () => undefined,
 ): Promise<readonly Figure[]> {
-  const scratch = mkdtempSync(path.join(tmpdir(), 'tapgate-bench-clearing-'));
+  if (sizes.some((taps) => taps <= 0 || taps % DAY_UNIT_TAPS !== 0))
+    throw new Error(`TAPS are multiples of ${DAY_UNIT_TAPS}`);
+  removeLeftovers();
+  const scratch = mkdtempSync(path.join(tmpdir(), `${SCRATCH}${process.pid}-`));
   const { bavail, bsize } = statfsSync(scratch);
   const needed = Math.max(...sizes) * BYTES_PER_TAP;
-  if (bavail * bsize < needed) throw new Error(`needs ${Math.ceil(needed / 1e9)} GB free at ${scratch}`);
+  if (bavail * bsize < needed) {
+    rmSync(scratch, { recursive: true });
+    throw new Error(`needs ${Math.ceil(needed / 1e9)} GB free at ${scratch}`);
+  }
   const server = await startDatabase({ dataDir: scratch, databaseUrl: process.env['DATABASE_URL'] ?? null });
+  const end = async (): Promise<void> => {
+    await server.destroy();
+    rmSync(scratch, { recursive: true, force: true });
+  };
+  const interrupted = (signal: NodeJS.Signals): void => {
+    void end().finally(() => process.exit(128 + constants.signals[signal]));
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     const figures: Figure[] = [];
     const perTapUs: number[] = [];
@@ -64,8 +83,26 @@ export async function measureClosing(
     }
     return figures;
   } finally {
-    await server.destroy();
-    rmSync(scratch, { recursive: true, force: true });
+    for (const signal of SIGNALS) process.removeListener(signal, interrupted);
+    await end();
+  }
+}
+
+/** Folders of runs that were killed: their process, whose number is in the name, is there no more. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(SCRATCH) ? Number.parseInt(name.slice(SCRATCH.length), 10) : Number.NaN;
+    if (Number.isNaN(pid) || isRunning(pid)) continue;
+    rmSync(path.join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
   }
 }
 
@@ -82,21 +119,19 @@ async function measureSize(
   const database = await openDatabase(url);
   const outDir = mkdtempSync(path.join(scratch, 'files-'));
   try {
-    await copySettledDay(database, taps);
-    const copySeconds = await plainCopy(database);
-    const { stdout, stderr, status } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', CLOSE, url, outDir, SERVICE_DATE],
-      { encoding: 'utf8' },
-    );
-    if (status !== 0) throw new Error(`closing failed: ${stderr}`);
-    const report = CloseReport.parse(JSON.parse(stdout));
+    const madeSeconds = await secondsOf(() => copySettledDay(database, taps));
+    const copySeconds = await secondsOf(() => plainCopy(database));
+    const report = await closeInProcess(url, outDir);
+    const expected = expectedOf(taps);
     if (report.withheld > 0) throw new Error('closing withheld journeys that are good');
+    if (report.records !== expected.records + expected.claims || report.totalFen < expected.totalFen)
+      throw new Error('closing left out records');
     examine(outDir);
     const label = taps.toLocaleString('en');
     return {
       perTapUs: (report.seconds / taps) * 1e6,
       figures: [
+        { name: `${label} taps: made through COPY`, value: madeSeconds, unit: 's' },
         { name: `${label} taps: closed`, value: report.seconds, unit: 's' },
         { name: `${label} taps: rate`, value: taps / report.seconds, unit: 'taps/s', atLeast: 20_000 },
         {
@@ -118,9 +153,21 @@ async function measureSize(
   }
 }
 
+/** Closes the day in a process of its own, whose memory is then closing's. */
+async function closeInProcess(url: string, outDir: string): Promise<z.infer<typeof CloseReport>> {
+  const closing = spawn(process.execPath, ['--import', 'tsx', CLOSE, url, outDir, SERVICE_DATE], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  closing.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
+  closing.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
+  await once(closing, 'close');
+  if (closing.exitCode !== 0) throw new Error(`closing failed: ${said.stderr}`);
+  return CloseReport.parse(JSON.parse(said.stdout));
+}
+
 /** What any program would have to read: every journey of the day with its taps' sealed records, unsorted and unopened. */
-async function plainCopy(database: Database): Promise<number> {
-  const started = performance.now();
+async function plainCopy(database: Database): Promise<void> {
   const rows = await database.hot
     .unsafe(
       `copy (select journey.*, tap.record_sealed, tap.record_iv, tap.record_sm3 from journey
@@ -136,6 +183,11 @@ async function plainCopy(database: Database): Promise<number> {
       .on('end', resolve)
       .on('error', reject);
   });
+}
+
+async function secondsOf(work: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await work();
   return (performance.now() - started) / 1000;
 }
 

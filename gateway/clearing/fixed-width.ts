@@ -49,22 +49,25 @@ export function fixedRecord<Name extends string>(
     throw new RangeError(`the fields end at byte ${next - 1}, not ${recordBytes}`);
 
   return (values) => {
-    const record = Buffer.alloc(recordBytes);
-    const encoded: { readonly bytes: Uint8Array; readonly offset: number }[] = [];
     let text = '';
-    for (const { name, start, bytes, fill } of fields) {
-      const value = values[name];
-      if (value.length > bytes) throw new RangeError(`field ${name} is wider than ${bytes}`);
-      if (typeof value === 'string') {
-        text += fill === 'right_zeros' ? value.padStart(bytes, '0') : value.padEnd(bytes, ' ');
-        continue;
-      }
-      encoded.push({ bytes: value, offset: start - 1 });
-      text += ' '.repeat(bytes);
+    let encoded: FixedField[] | null = null;
+    for (const field of fields) {
+      const value = values[field.name];
+      if (value.length > field.bytes)
+        throw new RangeError(`field ${field.name} is wider than ${field.bytes}`);
+      if (typeof value !== 'string') {
+        (encoded ??= []).push(field);
+        text += ' '.repeat(field.bytes);
+      } else if (value.length === field.bytes) text += value;
+      else
+        text += field.fill === 'right_zeros' ? value.padStart(field.bytes, '0') : value.padEnd(field.bytes);
     }
     if (!PRINTABLE_ASCII.test(text)) throw new RangeError('a field is not printable ASCII');
-    record.write(text, 'latin1');
-    for (const { bytes, offset } of encoded) record.set(bytes, offset);
+    const record = Buffer.from(text, 'latin1');
+    for (const { name, start } of encoded ?? []) {
+      const value = values[name as Name];
+      if (typeof value !== 'string') record.set(value, start - 1);
+    }
     return record;
   };
 }

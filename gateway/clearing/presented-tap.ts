@@ -75,7 +75,11 @@ class RecordWalk {
   }
 
   text(tag: string): string {
-    return Buffer.from(this.#own.get(tag) ?? '', 'hex').toString('latin1');
+    const digits = this.#own.get(tag) ?? '';
+    let text = '';
+    for (let at = 0; at < digits.length; at += 2)
+      text += String.fromCharCode(Number.parseInt(digits.slice(at, at + 2), 16));
+    return text;
   }
 
   number(tag: string): number {

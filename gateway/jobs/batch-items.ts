@@ -15,7 +15,6 @@ import { readPresentedTap } from '../clearing/presented-tap.ts';
 import type { WithheldJourney } from '../store/clearing-batches.ts';
 import {
   openSealedTaps,
-  readSealedTaps,
   streamChargedJourneys,
   streamFundedJourneys,
   tapName,
@@ -122,32 +121,21 @@ async function* provenJourneys(
     rail: RAIL_OF_KIND[kind],
   });
   const ageOf = ageReader(source.clearingDate);
-  for await (const { journeys: piece, taps } of ahead(withTaps(source.database, ahead(journeys)))) {
-    const keys = await dataKeysOf(source.dataKeyOf, taps);
-    const opened = openSealedTaps(taps, (serviceDate) => keys.get(serviceDate) ?? null);
+  for await (const piece of ahead(journeys)) {
+    const sealed = piece.flatMap((journey) => journey.taps);
+    const keys = await dataKeysOf(source.dataKeyOf, sealed);
+    const opened = openSealedTaps(sealed, (serviceDate) => keys.get(serviceDate) ?? null);
     const proven: ProvenJourney[] = [];
     const withheld: WithheldJourney[] = [];
+    let at = 0;
     for (const journey of piece) {
-      const read = ageOf(journey.serviceDate) > tapAgeMaxDays ? 'tap_too_old' : readTaps(journey, opened);
+      const own = opened.slice(at, at + journey.taps.length);
+      at += journey.taps.length;
+      const read = ageOf(journey.serviceDate) > tapAgeMaxDays ? 'tap_too_old' : readTaps(own);
       if (typeof read === 'string') withheld.push(withheldJourney(journey, read));
       else proven.push({ journey, taps: read });
     }
     yield { proven, withheld };
-  }
-}
-
-type JourneysWithTaps = {
-  readonly journeys: readonly ChargedJourney[];
-  readonly taps: ReadonlyMap<string, SealedTap>;
-};
-
-async function* withTaps(
-  database: Database,
-  pieces: AsyncIterable<readonly ChargedJourney[]>,
-): AsyncGenerator<JourneysWithTaps> {
-  for await (const journeys of pieces) {
-    const keys = journeys.flatMap((journey) => journey.taps);
-    yield { journeys, taps: await readSealedTaps(database, keys) };
   }
 }
 
@@ -166,11 +154,12 @@ function ageReader(clearingDate: IsoDate): (serviceDate: IsoDate) => number {
 
 async function dataKeysOf(
   dataKeyOf: DataKeyReader,
-  taps: ReadonlyMap<string, SealedTap>,
+  taps: readonly (SealedTap | null)[],
 ): Promise<ReadonlyMap<IsoDate, Uint8Array | null>> {
   const keys = new Map<IsoDate, Uint8Array | null>();
-  for (const { serviceDate } of taps.values()) {
-    if (!keys.has(serviceDate)) keys.set(serviceDate, await dataKeyOf(serviceDate));
+  for (const tap of taps) {
+    if (tap !== null && !keys.has(tap.serviceDate))
+      keys.set(tap.serviceDate, await dataKeyOf(tap.serviceDate));
   }
   return keys;
 }
@@ -193,14 +182,10 @@ async function* ahead<Piece>(pieces: AsyncGenerator<Piece>): AsyncGenerator<Piec
   }
 }
 
-function readTaps(
-  journey: ChargedJourney,
-  opened: ReadonlyMap<string, OpenedTap>,
-): ProvenJourney['taps'] | WithholdingCause {
+function readTaps(opened: readonly (OpenedTap | null)[]): ProvenJourney['taps'] | WithholdingCause {
   const read: { atc: number; tap: PresentedTap }[] = [];
-  for (const name of journey.taps) {
-    const own = opened.get(tapName(name));
-    if (own === undefined) return 'evidence_unreadable';
+  for (const own of opened) {
+    if (own === null) return 'evidence_unreadable';
     const tap = readPresentedTap(own.record);
     if ('withheld' in tap) return tap.withheld;
     read.push({ atc: own.atc, tap });

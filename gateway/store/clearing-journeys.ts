@@ -3,7 +3,7 @@ import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
 import type { Rail } from '@tapgate/sdk/wire/rails';
 import type { Database } from './connection.ts';
-import { openRecords } from './sealed-record.ts';
+import { openRecords, type PlacedRecord } from './sealed-record.ts';
 import { faultsTranslated } from './store-fault.ts';
 
 /** A half-open range of settled journeys, (after, upTo]: what one clearing date holds. */
@@ -11,7 +11,7 @@ export type SettledRange = { readonly afterSettledNo: number; readonly upToSettl
 
 export type TapKey = { readonly terminalId: string; readonly tapSequence: number };
 
-/** A charged journey as a bank's batch needs it. */
+/** A charged journey as a bank's batch needs it, with its taps' records as the database has them. */
 export type ChargedJourney = {
   readonly serviceDate: IsoDate;
   readonly panToken: Buffer;
@@ -19,42 +19,27 @@ export type ChargedJourney = {
   readonly journeyId: Buffer;
   readonly lineId: string;
   readonly fareFen: Fen;
-  readonly taps: readonly TapKey[];
+  /** entry, then exit; null for a tap that is named and not there */
+  readonly taps: readonly (SealedTap | null)[];
 };
 
-type ChargedRow = {
-  service_date: string;
-  pan_token: Buffer;
-  psn: number;
-  journey_id: Buffer;
-  line_id: string;
-  fare_fen: string;
-  entry_terminal_id: string | null;
-  entry_tap_sequence: string | null;
-  exit_terminal_id: string | null;
-  exit_tap_sequence: string | null;
-};
+/** A tap's record as the database has it. */
+export type SealedTap = PlacedRecord & { readonly serviceDate: IsoDate; readonly atc: number };
 
-/** A day has few dates and ten million rows: each date is judged once. */
-function dateReader(): (text: string) => IsoDate {
-  const known = new Map<string, IsoDate>();
-  return (text) => {
-    const present = known.get(text);
-    if (present !== undefined) return present;
-    const date = isoDate(text);
-    known.set(text, date);
-    return date;
-  };
-}
-
-/** Rows that travel at once: bounds memory, and is enough for the tap records of one piece to be fetched in one query. */
-const PIECE_ROWS = 1_000;
+/** Rows that travel at once, each what one card did on one date: bounds memory, and is enough for one pass of the cipher. */
+const PIECE_ROWS = 500;
 /** A day's sort spills to disk below this and is faster in memory; one batch at a time is sorted. */
-const SORT_MEMORY = '64MB';
+const SORT_MEMORY = '128MB';
 
 /**
  * The journeys that a bank is charged for in a range, in pieces, in the order that every file states: service date, card
  * token, card sequence number, start, journey id. Zero fares are left out: a free ride is no charge.
+ *
+ * One query for journeys and records. The taps are found in the order of the journeys, which is the order of their key, so that an
+ * index is walked and not jumped about in; a journey's exit may belong to the next service date, and only then its identity is asked
+ * for the date. What a card did on a date comes as one value, the binary form of its rows one after the other: postgres.js makes a text and an
+ * object's member of each column of each row that it is given, which cost as much as opening the record. The rows are sorted before they
+ * are joined and gathered, and both keep their order.
  *
  * @throws StoreFault
  */
@@ -62,40 +47,158 @@ export async function* streamChargedJourneys(
   database: Database,
   wanted: SettledRange & { readonly bankId: string; readonly rail: Rail },
 ): AsyncGenerator<readonly ChargedJourney[]> {
-  const rows = streamed<ChargedRow>(
-    database,
-    (sql) => sql`
-      select service_date::text, pan_token, psn, journey_id, line_id, fare_fen,
-        entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence
-      from journey
-      where bank_id = ${wanted.bankId} and rail = ${wanted.rail}
-        and settled_no > ${wanted.afterSettledNo} and settled_no <= ${wanted.upToSettledNo}
-        and outcome = 'chargeable' and fare_fen > 0
-      order by service_date, pan_token, psn, started_at, journey_id`,
+  const pieces = streamed(database, (session) =>
+    session<Buffer[][]>`
+      select string_agg(record_send(row(
+        charged.service_date, charged.pan_token, charged.psn, charged.journey_id, charged.line_id, charged.fare_fen,
+        charged.entry_terminal_id, charged.entry_tap_sequence, entry.atc, entry.record_sm3, entry.record_iv, entry.record_sealed,
+        charged.exit_terminal_id, charged.exit_tap_sequence, exit.atc, exit.record_sm3, exit.record_iv, exit.record_sealed)), ''::bytea)
+      from (
+        select service_date, pan_token, psn, started_at, journey_id, line_id, fare_fen,
+          entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence
+        from journey
+        where bank_id = ${wanted.bankId} and rail = ${wanted.rail}
+          and settled_no > ${wanted.afterSettledNo} and settled_no <= ${wanted.upToSettledNo}
+          and outcome = 'chargeable' and fare_fen > 0
+        order by service_date, pan_token, psn, started_at, journey_id
+        -- Sorted before the records are joined, not with them.
+        offset 0
+      ) as charged
+      left join tap as entry on entry.service_date = charged.service_date and entry.pan_token = charged.pan_token
+        and entry.terminal_id = charged.entry_terminal_id and entry.tap_sequence = charged.entry_tap_sequence
+      left join tap as exit on exit.service_date = charged.service_date and exit.pan_token = charged.pan_token
+        and exit.terminal_id = charged.exit_terminal_id and exit.tap_sequence = charged.exit_tap_sequence
+      group by charged.service_date, charged.pan_token
+      order by charged.service_date, charged.pan_token`
+      .raw()
+      .cursor(PIECE_ROWS),
   );
-  const dateOf = dateReader();
-  for await (const piece of rows) yield piece.map((row) => chargedJourney(row, dateOf));
+  const reader = new ChargedReader();
+  for await (const piece of pieces) {
+    const read = reader.piece(piece);
+    const elsewhere = read.flatMap(({ taps }) => taps.filter((tap) => 'terminalId' in tap));
+    const found = elsewhere.length === 0 ? null : await readTapsOfAnyDate(database, elsewhere);
+    yield read.map(({ taps, ...journey }) => ({
+      ...journey,
+      taps: taps.map((tap) => ('terminalId' in tap ? (found?.get(tapName(tap)) ?? null) : tap)),
+    }));
+  }
 }
 
-function chargedJourney(row: ChargedRow, dateOf: (text: string) => IsoDate): ChargedJourney {
-  return {
-    serviceDate: dateOf(row.service_date),
-    panToken: row.pan_token,
-    psn: row.psn,
-    journeyId: row.journey_id,
-    lineId: row.line_id,
-    fareFen: fen(Number(row.fare_fen)),
-    taps: [
-      ...tapKey(row.entry_terminal_id, row.entry_tap_sequence),
-      ...tapKey(row.exit_terminal_id, row.exit_tap_sequence),
-    ],
-  };
+/** A journey whose taps are there, or only named where they are not under its service date. */
+type ReadJourney = Omit<ChargedJourney, 'taps'> & { readonly taps: readonly (SealedTap | TapKey)[] };
+
+/**
+ * Rows of journeys in the binary form of PostgreSQL's record: a count of columns, then of each its type, its length or -1, its bytes.
+ * A piece lies in one buffer and its rows say where in it things are: a view of each column cost a third of reading.
+ */
+class ChargedReader {
+  readonly #dates = new Map<number, IsoDate>();
+  #bytes = Buffer.alloc(0);
+  #at = 0;
+  /** of the column that was read last, -1 where it is null */
+  #length = 0;
+
+  /** @param rows each with one column, the hexadecimal output of a bytea */
+  piece(rows: readonly (readonly Buffer[])[]): ReadJourney[] {
+    const size = rows.reduce((sum, [column]) => sum + (column?.length ?? 0) / 2, 0);
+    this.#bytes = Buffer.allocUnsafeSlow(size);
+    const journeys: ReadJourney[] = [];
+    let end = 0;
+    for (const [column] of rows) {
+      if (column === undefined) throw new RangeError('a row has its column');
+      this.#at = end;
+      end += this.#bytes.write(column.toString('latin1', HEX_PREFIX), end, 'hex');
+      while (this.#at < end) journeys.push(this.#journey());
+    }
+    return journeys;
+  }
+
+  #journey(): ReadJourney {
+    this.#at += COUNT_BYTES;
+    const serviceDate = this.#dateAt(this.#required());
+    const panToken = this.#view();
+    const psn = this.#bytes.readInt16BE(this.#required());
+    const journeyId = this.#view();
+    const lineId = this.#textAt(this.#required());
+    const fareFen = fen(this.#wholeAt(this.#required()));
+    const taps: (SealedTap | TapKey)[] = [];
+    for (let place = 0; place < TAPS_OF_ROW; place += 1) {
+      const tap = this.#tap(serviceDate);
+      if (tap !== null) taps.push(tap);
+    }
+    return { serviceDate, panToken, psn, journeyId, lineId, fareFen, taps };
+  }
+
+  #tap(serviceDate: IsoDate): SealedTap | TapKey | null {
+    const terminalAt = this.#next();
+    const terminalBytes = this.#length;
+    const sequenceAt = this.#next();
+    const isNamed = terminalBytes >= 0 && this.#length >= 0;
+    const atcAt = this.#next();
+    const isThere = this.#length >= 0;
+    const sm3At = this.#next();
+    const ivAt = this.#next();
+    const sealedAt = this.#next();
+    if (!isNamed) return null;
+    const bytes = this.#bytes;
+    if (!isThere) {
+      const terminalId = bytes.toString('utf8', terminalAt, terminalAt + terminalBytes);
+      return { terminalId, tapSequence: this.#wholeAt(sequenceAt) };
+    }
+    const atc = bytes.readInt32BE(atcAt);
+    return { serviceDate, atc, bytes, ivAt, sm3At, sealedAt, sealedBytes: this.#length };
+  }
+
+  /** Where the next column's bytes begin. */
+  #next(): number {
+    this.#length = this.#bytes.readInt32BE(this.#at + TYPE_BYTES);
+    const start = this.#at + TYPE_BYTES + LENGTH_BYTES;
+    this.#at = this.#length < 0 ? start : start + this.#length;
+    return start;
+  }
+
+  #required(): number {
+    const start = this.#next();
+    if (this.#length < 0) throw new RangeError('a journey has this column');
+    return start;
+  }
+
+  #view(): Buffer {
+    const start = this.#required();
+    return this.#bytes.subarray(start, start + this.#length);
+  }
+
+  #textAt(start: number): string {
+    return this.#bytes.toString('utf8', start, start + this.#length);
+  }
+
+  /** A bigint of ours is a safe integer and not negative. */
+  #wholeAt(start: number): number {
+    return this.#bytes.readUInt32BE(start) * 0x1_0000_0000 + this.#bytes.readUInt32BE(start + 4);
+  }
+
+  #dateAt(start: number): IsoDate {
+    const days = this.#bytes.readInt32BE(start);
+    const known = this.#dates.get(days);
+    if (known !== undefined) return known;
+    const date = isoDate(new Date(EPOCH_2000_MS + days * DAY_MS).toISOString().slice(0, 10));
+    this.#dates.set(days, date);
+    return date;
+  }
 }
 
-function tapKey(terminalId: string | null, tapSequence: string | null): TapKey[] {
-  return terminalId === null || tapSequence === null
-    ? []
-    : [{ terminalId, tapSequence: Number(tapSequence) }];
+const COUNT_BYTES = 4;
+const TYPE_BYTES = 4;
+const LENGTH_BYTES = 4;
+/** `\x` before the digits of a bytea */
+const HEX_PREFIX = 2;
+const TAPS_OF_ROW = 2;
+const EPOCH_2000_MS = Date.UTC(2000, 0, 1);
+const DAY_MS = 86_400_000;
+
+function tapKey(terminalId: string | null, tapSequence: number | null): TapKey | null {
+  return terminalId === null || tapSequence === null ? null : { terminalId, tapSequence };
 }
 
 /** A ride for which somebody pays, as the claim needs it. */
@@ -118,16 +221,25 @@ export type FundedJourney = {
   readonly claimedFen: Fen;
 };
 
-type FundedRow = Omit<ChargedRow, 'psn'> & {
+type FundedRow = {
+  service_date: string;
+  pan_token: Buffer;
+  journey_id: Buffer;
+  line_id: string;
+  fare_fen: number;
+  entry_terminal_id: string | null;
+  entry_tap_sequence: number | null;
+  exit_terminal_id: string | null;
+  exit_tap_sequence: number | null;
   operator_id: string;
   mode: string;
   rider_category: string | null;
   concession_rule_id: string | null;
   rule_set_version: string | null;
   started_at: Date;
-  list_fare_fen: string;
-  shortfall_fen: string;
-  claimed_fen: string;
+  list_fare_fen: number;
+  shortfall_fen: number;
+  claimed_fen: number;
 };
 
 /** The rides that a funder pays for in a range, in order of service date, operator, line, start, journey id. @throws StoreFault */
@@ -135,20 +247,27 @@ export async function* streamFundedJourneys(
   database: Database,
   wanted: SettledRange & { readonly funder: string },
 ): AsyncGenerator<readonly FundedJourney[]> {
-  const rows = streamed<FundedRow>(
-    database,
-    (sql) => sql`
+  const rows = streamed(database, (sql) =>
+    sql<FundedRow[]>`
       select service_date::text, pan_token, journey_id, operator_id, line_id, mode, rider_category, concession_rule_id,
         rule_set_version, started_at, entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence,
         list_fare_fen, fare_fen, shortfall_fen, claimed_fen
       from journey
       where funder = ${wanted.funder} and outcome = 'chargeable' and claimed_fen is not null
         and settled_no > ${wanted.afterSettledNo} and settled_no <= ${wanted.upToSettledNo}
-      order by service_date, operator_id collate "C", line_id collate "C", started_at, journey_id`,
+      order by service_date, operator_id collate "C", line_id collate "C", started_at, journey_id`.cursor(
+      PIECE_ROWS,
+    ),
   );
+  const dates = new Map<string, IsoDate>();
+  const dateOf = (text: string): IsoDate => {
+    const date = dates.get(text) ?? isoDate(text);
+    dates.set(text, date);
+    return date;
+  };
   for await (const piece of rows) {
     yield piece.map((row) => ({
-      serviceDate: isoDate(row.service_date),
+      serviceDate: dateOf(row.service_date),
       panToken: row.pan_token,
       journeyId: row.journey_id,
       operatorId: row.operator_id,
@@ -158,20 +277,20 @@ export async function* streamFundedJourneys(
       concessionRuleId: row.concession_rule_id ?? '',
       ruleSetVersion: row.rule_set_version ?? '',
       startedAtMs: row.started_at.getTime(),
-      entry: tapKey(row.entry_terminal_id, row.entry_tap_sequence)[0] ?? null,
-      exit: tapKey(row.exit_terminal_id, row.exit_tap_sequence)[0] ?? null,
-      listFareFen: fen(Number(row.list_fare_fen)),
-      fareFen: fen(Number(row.fare_fen)),
-      shortfallFen: fen(Number(row.shortfall_fen)),
-      claimedFen: fen(Number(row.claimed_fen)),
+      entry: tapKey(row.entry_terminal_id, row.entry_tap_sequence),
+      exit: tapKey(row.exit_terminal_id, row.exit_tap_sequence),
+      listFareFen: fen(row.list_fare_fen),
+      fareFen: fen(row.fare_fen),
+      shortfallFen: fen(row.shortfall_fen),
+      claimedFen: fen(row.claimed_fen),
     }));
   }
 }
 
 /** A query read through a cursor in a transaction of its own. */
-async function* streamed<Row extends object>(
+async function* streamed<Row>(
   database: Database,
-  query: (sql: postgres.ReservedSql) => postgres.PendingQuery<Row[]>,
+  query: (sql: postgres.ReservedSql) => AsyncIterable<Row[]>,
 ): AsyncGenerator<readonly Row[]> {
   const session = await faultsTranslated(() => database.hot.reserve());
   let inTransaction = false;
@@ -179,7 +298,10 @@ async function* streamed<Row extends object>(
     await faultsTranslated(() => session`begin read only`);
     inTransaction = true;
     await faultsTranslated(() => session.unsafe(`set local work_mem = '${SORT_MEMORY}'`));
-    const cursor = query(session).cursor(PIECE_ROWS)[Symbol.asyncIterator]();
+    // Row by row through an index, or the whole table of taps would be read for each bank.
+    await faultsTranslated(() => session.unsafe('set local enable_hashjoin = off'));
+    await faultsTranslated(() => session.unsafe('set local enable_mergejoin = off'));
+    const cursor = query(session)[Symbol.asyncIterator]();
     for (;;) {
       const next = await faultsTranslated(() => cursor.next());
       if (next.done === true) break;
@@ -191,14 +313,6 @@ async function* streamed<Row extends object>(
   }
 }
 
-/** A tap's record as the database has it. */
-export type SealedTap = {
-  readonly serviceDate: IsoDate;
-  readonly atc: number;
-  readonly recordSm3: Uint8Array;
-  readonly recordIv: Uint8Array;
-  readonly recordSealed: Uint8Array;
-};
 /** A tap's record in clear, as it was accepted. */
 export type OpenedTap = { readonly atc: number; readonly record: Uint8Array };
 
@@ -207,7 +321,7 @@ export type DataKeyReader = (serviceDate: IsoDate) => Promise<Uint8Array | null>
 
 type TapRow = {
   terminal_id: string;
-  tap_sequence: string;
+  tap_sequence: number;
   service_date: string;
   atc: number;
   record_sm3: Buffer;
@@ -216,12 +330,10 @@ type TapRow = {
 };
 
 /**
- * Reads the sealed records of taps, by terminal and sequence. Through tap_identity, which knows the service date of every
- * tap: the exit of a journey may belong to the next.
- *
- * @throws StoreFault
+ * Sealed records of taps, by terminal and sequence. Through tap_identity, which knows the service date of every tap: the exit of a
+ * journey may belong to the next.
  */
-export async function readSealedTaps(
+async function readTapsOfAnyDate(
   database: Database,
   keys: readonly TapKey[],
 ): Promise<ReadonlyMap<string, SealedTap>> {
@@ -235,44 +347,50 @@ export async function readSealedTaps(
       join tap on tap.service_date = identity.service_date and tap.pan_token = identity.pan_token
         and tap.terminal_id = identity.terminal_id and tap.tap_sequence = identity.tap_sequence`,
   );
-  const dateOf = dateReader();
   return new Map(
     rows.map((row) => [
-      tapName({ terminalId: row.terminal_id, tapSequence: Number(row.tap_sequence) }),
+      tapName({ terminalId: row.terminal_id, tapSequence: row.tap_sequence }),
       {
-        serviceDate: dateOf(row.service_date),
+        serviceDate: isoDate(row.service_date),
         atc: row.atc,
-        recordSm3: row.record_sm3,
-        recordIv: row.record_iv,
-        recordSealed: row.record_sealed,
+        bytes: Buffer.concat([row.record_iv, row.record_sm3, row.record_sealed]),
+        ivAt: 0,
+        sm3At: row.record_iv.length,
+        sealedAt: row.record_iv.length + row.record_sm3.length,
+        sealedBytes: row.record_sealed.length,
       },
     ]),
   );
 }
 
 /**
- * Opens the records of a piece, those of a service date together.
+ * Opens records, those of a service date together.
  *
  * @param keyOf null where the key of a service date was destroyed
- * @returns by name as readSealedTaps; a record that has no key any more is not among them
+ * @returns in their order; null for a tap that is not there, or has no key any more
  * @throws RangeError when a record opens to other bytes than its SM3 says
  */
 export function openSealedTaps(
-  taps: ReadonlyMap<string, SealedTap>,
+  taps: readonly (SealedTap | null)[],
   keyOf: (serviceDate: IsoDate) => Uint8Array | null,
-): Map<string, OpenedTap> {
-  const opened = new Map<string, OpenedTap>();
-  for (const serviceDate of new Set([...taps.values()].map((tap) => tap.serviceDate))) {
+): (OpenedTap | null)[] {
+  const places = new Map<IsoDate, number[]>();
+  taps.forEach((tap, place) => {
+    if (tap === null) return;
+    const ofDate = places.get(tap.serviceDate);
+    if (ofDate === undefined) places.set(tap.serviceDate, [place]);
+    else ofDate.push(place);
+  });
+  const opened = new Array<OpenedTap | null>(taps.length).fill(null);
+  for (const [serviceDate, ofDate] of places) {
     const key = keyOf(serviceDate);
     if (key === null) continue;
-    const entries = [...taps].filter(([, tap]) => tap.serviceDate === serviceDate);
-    const records = openRecords(
-      key,
-      entries.map(([, tap]) => ({ iv: tap.recordIv, sealed: tap.recordSealed, sm3: tap.recordSm3 })),
-    );
-    entries.forEach(([name, { atc }], index) => {
+    const entries = ofDate.flatMap((place) => taps[place] ?? []);
+    const records = openRecords(key, entries);
+    entries.forEach(({ atc }, index) => {
       const record = records[index];
-      if (record !== undefined) opened.set(name, { atc, record });
+      const place = ofDate[index];
+      if (record !== undefined && place !== undefined) opened[place] = { atc, record };
     });
   }
   return opened;

@@ -2,9 +2,25 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
-import { openRecord, openRecords, sealRecord, sealRecords } from './sealed-record.ts';
+import {
+  openRecord,
+  openRecords,
+  sealRecord,
+  sealRecords,
+  type PlacedRecord,
+  type SealedRecord,
+} from './sealed-record.ts';
 
 const KEY = Buffer.from('0123456789ABCDEFFEDCBA9876543210', 'hex');
+
+/** A sealed record as a row of the database brings it, with something before and after. */
+const placed = ({ iv, sealed }: SealedRecord, recordSm3: Uint8Array): PlacedRecord => ({
+  bytes: Buffer.concat([Buffer.alloc(3, 0xaa), iv, recordSm3, sealed, Buffer.alloc(5, 0xaa)]),
+  ivAt: 3,
+  sm3At: 3 + iv.length,
+  sealedAt: 3 + iv.length + recordSm3.length,
+  sealedBytes: sealed.length,
+});
 
 test('records that were sealed together open one by one and together', () => {
   const records = Array.from({ length: 300 }, (_, index) =>
@@ -19,7 +35,7 @@ test('records that were sealed together open one by one and together', () => {
   });
   const together = openRecords(
     KEY,
-    sealed.map((own, index) => ({ ...own, sm3: sm3(records[index] ?? new Uint8Array()) })),
+    sealed.map((own, index) => placed(own, sm3(records[index] ?? new Uint8Array()))),
   );
   together.forEach((record, index) => {
     assert.deepEqual(Buffer.from(record), records[index]);
@@ -48,4 +64,6 @@ test('no records, and one that was changed', () => {
   const changed = Uint8Array.from(sealed);
   changed[5] = (changed[5] ?? 0) ^ 1;
   assert.throws(() => openRecord(KEY, { iv, sealed: changed }, sm3(record)), RangeError);
+  const good = placed({ iv, sealed }, sm3(record));
+  assert.throws(() => openRecords(KEY, [good, placed({ iv, sealed: changed }, sm3(record))]), RangeError);
 });

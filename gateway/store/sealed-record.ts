@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { SM4_BLOCK_BYTES, sm4Ctr, sm4CtrEach } from '@tapgate/sdk/gm/sm4';
+import { SM4_BLOCK_BYTES, sm4Ctr, sm4CtrTexts } from '@tapgate/sdk/gm/sm4';
 import { equalBytes } from '@tapgate/sdk/emv/hex';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 
@@ -65,18 +65,33 @@ export function openRecord(dataKey: Uint8Array, sealed: SealedRecord, recordSm3:
   return record;
 }
 
+/** A sealed record among other bytes, as a piece of rows comes from the database: where its vector, its hash and itself lie in them. */
+export type PlacedRecord = {
+  readonly bytes: Buffer;
+  readonly ivAt: number;
+  readonly sm3At: number;
+  readonly sealedAt: number;
+  readonly sealedBytes: number;
+};
+
 /** Many records of one service date at once. @throws RangeError as openRecord */
-export function openRecords(
-  dataKey: Uint8Array,
-  records: readonly { readonly iv: Uint8Array; readonly sealed: Uint8Array; readonly sm3: Uint8Array }[],
-): Uint8Array[] {
-  const opened = sm4CtrEach(
+export function openRecords(dataKey: Uint8Array, records: readonly PlacedRecord[]): Uint8Array[] {
+  const opened = sm4CtrTexts(
     dataKey,
-    records.map(({ iv, sealed }) => ({ iv, data: sealed })),
+    records.map(({ bytes, ivAt, sealedAt, sealedBytes }) => ({
+      bytes,
+      ivAt,
+      at: sealedAt,
+      length: sealedBytes,
+    })),
   );
   opened.forEach((record, index) => {
-    const { sm3: expected } = records[index] ?? {};
-    if (expected === undefined || !equalBytes(sm3(record), expected)) throw new RangeError(OPENED_WRONG);
+    const placed = records[index];
+    if (placed === undefined || !standsAt(sm3(record), placed)) throw new RangeError(OPENED_WRONG);
   });
   return opened;
+}
+
+function standsAt(hash: Uint8Array, { bytes, sm3At }: PlacedRecord): boolean {
+  return bytes.compare(hash, 0, hash.length, sm3At, sm3At + hash.length) === 0;
 }

@@ -9,7 +9,7 @@ import {
   sm4CbcEncrypt,
   sm4CbcMac,
   sm4Ctr,
-  sm4CtrEach,
+  sm4CtrTexts,
   sm4EcbDecrypt,
   sm4EcbEncrypt,
 } from './sm4.ts';
@@ -55,6 +55,7 @@ test('many texts at once come out as each alone, carries and empty texts include
     '00'.repeat(16),
     'FF'.repeat(16),
     `${'00'.repeat(12)}FFFFFFFE`,
+    `${'00'.repeat(4)}${'FF'.repeat(12)}`,
     `${'FF'.repeat(15)}FE`,
   ].flatMap((ivHex) =>
     [0, 1, 16, 33, 300].map((length) => ({
@@ -62,12 +63,22 @@ test('many texts at once come out as each alone, carries and empty texts include
       data: Uint8Array.from({ length }, (_, index) => (index * 7) & 0xff),
     })),
   );
-  const together = sm4CtrEach(key, texts);
+  const together = sm4CtrTexts(
+    key,
+    texts.map(({ iv, data }, index) => ({
+      bytes: Buffer.concat([Buffer.alloc(index), iv, data]),
+      ivAt: index,
+      at: index + iv.length,
+      length: data.length,
+    })),
+  );
   assert.deepEqual(
     together.map((text) => hex(text)),
     texts.map(({ iv, data }) => hex(createCipheriv('sm4-ctr', key, iv).update(data))),
   );
-  assert.deepEqual(sm4CtrEach(key, []), []);
+  assert.deepEqual(sm4CtrTexts(key, []), []);
+  const beyond = { bytes: Buffer.alloc(20), ivAt: 0, at: 16, length: 5 };
+  assert.throws(() => sm4CtrTexts(key, [beyond]), RangeError);
 });
 
 test('padding with 80 always adds, a whole block where the data is whole blocks', () => {

@@ -1,6 +1,7 @@
-import type { BatchFormat, BatchIdentity, Presentment, Withheld } from '../clearing-batch.ts';
+import type { BatchFormat, BatchIdentity, PresentedTap, Presentment, Withheld } from '../clearing-batch.ts';
 import type { ClearingProfile } from '../clearing-profile.ts';
 import { encodeCut, fixedRecord } from '../fixed-width.ts';
+import { instantText } from '../instant-text.ts';
 import { amountObjectFen } from '../presented-tap.ts';
 import { batchTemplateValues, fillTemplate } from '../text-template.ts';
 
@@ -83,15 +84,14 @@ function refusalOf({ tap, amountFen }: Presentment): Withheld | null {
 
 function recordOf(presentment: Presentment, profile: ClearingProfile, merchantName: Uint8Array): Uint8Array {
   const { tap, merchant, amountFen, psn } = presentment;
-  const object = (tag: string): string => tap.objects.get(tag) ?? '';
-  const constant = (name: keyof ClearingProfile['tc526']['constants']): string =>
-    profile.tc526.constants[name];
+  const { constants } = profile.tc526;
+  const { objects } = tap;
   return writeRecord({
-    transactionCode: constant('transactionCode'),
-    segmentBitmap: constant('segmentBitmap'),
+    transactionCode: constants.transactionCode,
+    segmentBitmap: constants.segmentBitmap,
     pan: tap.pan,
     amountDe4: String(amountFen),
-    currencyDe49: threeDigits(object('5F2A')),
+    currencyDe49: threeDigits(objectOf(objects, '5F2A')),
     transmissionDe7: monthToSecond(tap.tappedAtMs, profile.utcOffsetMinutes),
     stanDe11: String(tap.tapSequence % 1_000_000),
     authorisationDe38: '',
@@ -104,48 +104,53 @@ function recordOf(presentment: Presentment, profile: ClearingProfile, merchantNa
     merchantDe42: merchant.merchantId,
     merchantNameDe43: merchantName,
     originalTransaction: '',
-    reasonCode: constant('reasonCode'),
-    singleDualFlag: constant('singleDualFlag'),
+    reasonCode: constants.reasonCode,
+    singleDualFlag: constants.singleDualFlag,
     switchSerial: '',
     receiverDe100: profile.institutionId,
     issuer: profile.institutionId,
     switchNotify: '',
-    channel: constant('channel'),
+    channel: constants.channel,
     feature: '',
     switchReserved: '',
-    conditionDe25: constant('conditionDe25'),
-    ownFee: constant('ownFee'),
-    crossBorder: constant('crossBorder'),
+    conditionDe25: constants.conditionDe25,
+    ownFee: constants.ownFee,
+    crossBorder: constants.crossBorder,
     reserved0: '',
-    cryptogram9F26: object('9F26'),
-    entryModeDe22: constant('entryModeDe22'),
+    cryptogram9F26: objectOf(objects, '9F26'),
+    entryModeDe22: constants.entryModeDe22,
     psnDe23: String(psn),
-    readCapability: constant('readCapability'),
-    icCondition: constant('icCondition'),
-    capabilities9F33: object('9F33'),
-    tvr95: object('95'),
-    number9F37: object('9F37'),
-    ifdSerial9F1E: Buffer.from(object('9F1E'), 'hex').toString('latin1'),
-    iad9F10: object('9F10'),
-    atc9F36: object('9F36'),
-    aip82: object('82'),
-    date9A: object('9A'),
-    country9F1A: threeDigits(object('9F1A')),
-    responseCode8A: constant('responseCode8A'),
-    type9C: object('9C'),
-    amount9F02: object('9F02'),
-    currency5F2A: threeDigits(object('5F2A')),
+    readCapability: constants.readCapability,
+    icCondition: constants.icCondition,
+    capabilities9F33: objectOf(objects, '9F33'),
+    tvr95: objectOf(objects, '95'),
+    number9F37: objectOf(objects, '9F37'),
+    ifdSerial9F1E: Buffer.from(objectOf(objects, '9F1E'), 'hex').toString('latin1'),
+    iad9F10: objectOf(objects, '9F10'),
+    atc9F36: objectOf(objects, '9F36'),
+    aip82: objectOf(objects, '82'),
+    date9A: objectOf(objects, '9A'),
+    country9F1A: threeDigits(objectOf(objects, '9F1A')),
+    responseCode8A: constants.responseCode8A,
+    type9C: objectOf(objects, '9C'),
+    amount9F02: objectOf(objects, '9F02'),
+    currency5F2A: threeDigits(objectOf(objects, '5F2A')),
     checkResult: '',
     expiryDe14: tap.expiry.slice(0, 4),
-    cid9F27: object('9F27'),
-    other9F03: object('9F03'),
-    cvm9F34: object('9F34'),
-    terminalType9F35: object('9F35'),
+    cid9F27: objectOf(objects, '9F27'),
+    other9F03: objectOf(objects, '9F03'),
+    cvm9F34: objectOf(objects, '9F34'),
+    terminalType9F35: objectOf(objects, '9F35'),
     dfName84: tap.dfName,
-    version9F09: object('9F09'),
-    counter9F41: object('9F41'),
+    version9F09: objectOf(objects, '9F09'),
+    counter9F41: objectOf(objects, '9F41'),
     reserved2: '',
   });
+}
+
+// A function of the file and not of each call: tsx gives every function that is made its name, which here cost as much as a field.
+function objectOf(objects: PresentedTap['objects'], tag: string): string {
+  return objects.get(tag) ?? '';
 }
 
 /** Country and currency are n3 in two bytes inside TLV (0156) and three digits here. */
@@ -155,7 +160,7 @@ function threeDigits(bcd: string): string {
 
 /** MMDDhhmmss of the bank's own wall clock, which knows no summer time. */
 function monthToSecond(atMs: number, utcOffsetMinutes: number): string {
-  const iso = new Date(atMs + utcOffsetMinutes * 60_000).toISOString();
+  const iso = instantText(atMs + utcOffsetMinutes * 60_000);
   return iso.slice(5, 7) + iso.slice(8, 10) + iso.slice(11, 13) + iso.slice(14, 16) + iso.slice(17, 19);
 }
 

@@ -8,6 +8,7 @@ import type {
   PresentedTap,
 } from '../clearing-batch.ts';
 import type { ClearingProfile } from '../clearing-profile.ts';
+import { instantText } from '../instant-text.ts';
 
 /**
  * `pain.008.001.08`: deferred charges for a bank that collects by card or account under a mandate (clearing.md 2.1, 2.2). One instruction
@@ -76,10 +77,10 @@ function debit(charge: DeferredCharge, endToEndId: string, cnapsCode: string): s
 
 /** Within the 140 characters that one line may have: terminal, sequence, time, ATC, unpredictable number, cryptogram, amount as sent. */
 function evidence(tap: PresentedTap): string {
-  const object = (tag: string): string => tap.objects.get(tag) ?? '';
+  const { objects } = tap;
   return (
-    `TID=${tap.terminalId};SEQ=${tap.tapSequence};AT=${new Date(tap.tappedAtMs).toISOString()};ATC=${object('9F36')};` +
-    `UN=${object('9F37')};AC=${object('9F26')};AMT=${object('9F02')}`
+    `TID=${tap.terminalId};SEQ=${tap.tapSequence};AT=${instantText(tap.tappedAtMs)};ATC=${objects.get('9F36') ?? ''};` +
+    `UN=${objects.get('9F37') ?? ''};AC=${objects.get('9F26') ?? ''};AMT=${objects.get('9F02') ?? ''}`
   );
 }
 

@@ -1,4 +1,5 @@
 import type { BatchFormat, BatchIdentity, ClaimedRide } from '../clearing-batch.ts';
+import { instantText } from '../instant-text.ts';
 
 /**
  * `subsidy-claim`: one line per ride for which a funder pays, CSV (RFC 4180: CRLF, fields with a comma, quote or line end in
@@ -50,7 +51,7 @@ function rideFields(ride: ClaimedRide): string[] {
     ride.riderCategory,
     ride.concessionRuleId,
     ride.ruleSetVersion,
-    new Date(ride.startedAtMs).toISOString(),
+    instantText(ride.startedAtMs),
     ride.entryTap,
     ride.exitTap,
     String(ride.listFareFen),
