@@ -5,7 +5,6 @@ import { zoneClock } from './calendar/zone-clock.ts';
 import { categoriesOf, type RuleBook } from './fares/rule-book.ts';
 import { mountEnrolments, type EnrolmentCity } from './http/enrolment-routes.ts';
 import { mountJourneys } from './http/journey-routes.ts';
-
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { mountHotlist } from './http/hotlist-route.ts';
 import { mountListRoutes } from './http/list-routes.ts';
@@ -36,7 +35,8 @@ export type AppDependencies = {
   readonly database: Database;
   readonly keys: KeyProvider;
   readonly reference: TapReference & Pick<ReferenceData, 'operators'>;
-  readonly ruleBook: RuleBook;
+  /** as it is now: rules may change while the gateway runs */
+  readonly ruleBook: () => RuleBook;
   /** how each party wants its files: what a tap's history shows of them */
   readonly profiles: ClearingProfiles;
   /** the gateway's clock, ms since the Unix epoch */
@@ -57,7 +57,6 @@ export type GatewayApp = {
   readonly sm2Workers: Sm2Workers;
   /** refusals by code, terminal and day; for the server in front, which refuses too */
   readonly tally: RefusalTally;
-
   /** makes the lists that terminals take */
   readonly maker: ListMaker;
   /** after the server has stopped listening: writes what waits and ends the worker threads; the database is left open */
@@ -131,7 +130,6 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
     intake,
     sm2Workers,
     tally,
-
     maker,
     stop: async () => {
       clearInterval(flushing);
@@ -143,11 +141,14 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
 }
 
 /** The categories of the operators' cities; a desk's day is counted by the clock of the first operator. */
-function enrolmentCity({ operators }: Pick<ReferenceData, 'operators'>, ruleBook: RuleBook): EnrolmentCity {
+function enrolmentCity(
+  { operators }: Pick<ReferenceData, 'operators'>,
+  ruleBook: () => RuleBook,
+): EnrolmentCity {
   const all = [...operators.values()];
   const jurisdictions = new Set(all.map((operator) => operator.jurisdiction));
   return {
-    categoriesOf: (categoryId) => categoriesOf(ruleBook, jurisdictions, categoryId),
+    categoriesOf: (categoryId) => categoriesOf(ruleBook(), jurisdictions, categoryId),
     clock: zoneClock(all[0]?.timeZone ?? 'UTC'),
   };
 }

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { RulesUnusable } from './jobs/rules-watch.ts';
 import { KeyFault } from './keys/key-provider.ts';
 import { StartFault } from './start-fault.ts';
 import { StoreFault } from './store/store-fault.ts';
@@ -47,6 +48,7 @@ export function describeFault(fault: unknown): DescribedFault {
   if (fault instanceof StoreFault || fault instanceof StartFault) {
     return { fault: fault.name, code: fault.code, message: fault.message };
   }
+  if (fault instanceof RulesUnusable) return { fault: fault.name, code: fault.code, message: fault.message };
   if (fault instanceof KeyFault) return { fault: fault.name, code: 'key_fault', message: fault.message };
   if (!(fault instanceof Error)) return { fault: typeof fault, code: 'unknown' };
   const code = 'code' in fault && typeof fault.code === 'string' ? fault.code : 'unknown';

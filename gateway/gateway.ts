@@ -1,19 +1,19 @@
 import type { Server } from 'node:http';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { createApp } from './app.ts';
-import { loadCalendar } from './calendar/load-calendar.ts';
 import { loadClearingProfiles } from './clearing/load-clearing-profiles.ts';
-import { loadRuleBook } from './fares/load-rule-sets.ts';
+import { loadRulesInTurns, readRulesMark, type Rules } from './fares/load-rules.ts';
 import { fundersOf } from './fares/rule-book.ts';
 import { createGatewayServer } from './http/gateway-server.ts';
-import { priceHeldJourneys } from './jobs/price-held.ts';
-
-import { startMakingLists } from './lists/making-loop.ts';
+import { startPricingHeld } from './jobs/price-held.ts';
+import { RulesWatch } from './jobs/rules-watch.ts';
 import { startSettling, type SettlingDependencies } from './jobs/settle-taps.ts';
+import { SettlingPace } from './jobs/settling-pace.ts';
 import { operatorToken } from './keys/demo-credentials.ts';
 import { KeystoreProvider } from './keys/keystore-provider.ts';
 import type { Keystore } from './keys/keystore.ts';
 import { accountsFor } from './ledger/chart-of-accounts.ts';
+import { startMakingLists } from './lists/making-loop.ts';
 import { referenceRowsOf, type DemoData } from './operators/demo-reference.ts';
 import { StartFault, systemErrorCode } from './start-fault.ts';
 import { openDatabase, type Database } from './store/connection.ts';
@@ -22,6 +22,7 @@ import { migrateDatabase } from './store/migrate.ts';
 import { replaceOperatorToken } from './store/operator-tokens.ts';
 import { ensurePartitions } from './store/partitions.ts';
 import { loadReferenceData, writeReferenceData, type ReferenceData } from './store/reference-data.ts';
+import { faultsTranslated } from './store/store-fault.ts';
 
 /** A gateway that listens and settles, in this process. */
 export type RunningGateway = {
@@ -69,26 +70,30 @@ export async function openGatewayDatabase(databaseUrl: string): Promise<Database
  */
 export async function startGateway(order: GatewayOrder): Promise<RunningGateway> {
   const { database, keystore, data, onFault } = order;
-  const calendar = loadCalendar();
-  const ruleBook = loadRuleBook(calendar);
+  const mark = await readRulesMark();
+  const startedWith = await loadRulesInTurns(() => Promise.resolve());
   await writeReferenceData(database, referenceRowsOf(data, keystore));
   await replaceOperatorToken(database, {
     tokenSm3: sm3(new TextEncoder().encode(operatorToken(keystore))),
     label: 'keystore',
     createdAt: new Date(),
   });
-  await openAccounts(
-    database.hot,
-    accountsFor({
-      bankIds: data.banks.map((bank) => bank.bankId),
-      operatorIds: data.operators.map((operator) => operator.operatorId),
-      funders: fundersOf(ruleBook, new Set(data.operators.map((operator) => operator.jurisdiction))),
-    }),
-  );
+  await openAccountsOf(database, data, startedWith);
   const reference = await loadReferenceData(database);
   const keys = new KeystoreProvider(keystore);
+  const isBusy = (): boolean => gateway.intake.isBusy;
+  const turns = new SettlingPace(isBusy);
+  const watch = new RulesWatch(startedWith, mark, {
+    readMark: () => readRulesMark(),
+    load: () =>
+      loadRulesInTurns(async () => {
+        if (turns.isTurnOver()) await turns.takeTurn();
+      }),
+    prepare: (rules) => openAccountsOf(database, data, rules),
+  });
   const gateway = createApp({
-    ...{ database, keys, reference, ruleBook, onFault },
+    ...{ database, keys, reference, onFault },
+    ruleBook: () => watch.rules.ruleBook,
     profiles: loadClearingProfiles(),
     clock: Date.now,
     demo: true,
@@ -100,11 +105,9 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     await gateway.stop();
     throw error;
   }
-  const settling: SettlingDependencies = { database, keys, reference, ruleBook, calendar };
-  // Day types and rule sets were read a moment ago: what waited for them has its fare now.
-  const pricingHeld = priceHeldJourneys(settling).catch(onFault);
-  const loop = startSettling(settling, () => gateway.intake.isBusy, onFault);
-
+  const settling = (): SettlingDependencies => ({ database, keys, reference, ...watch.rules });
+  const loop = startSettling(settling, isBusy, onFault);
+  const pricingHeld = startPricingHeld({ dependencies: settling, look: () => watch.look(), isBusy, onFault });
   const lists = startMakingLists(gateway.maker, onFault);
   const partitions = setInterval(() => {
     ensurePartitions(database, Date.now()).catch(onFault);
@@ -112,17 +115,32 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
   return {
     url: urlOf(server, order.host),
     reference,
-    settling,
+    get settling() {
+      return settling();
+    },
     stop: async () => {
       clearInterval(partitions);
       await drain(server);
-      await pricingHeld;
-
+      await pricingHeld.stop();
       await lists.stop();
       await loop.stop();
       await gateway.stop();
     },
   };
+}
+
+/** Every account that these parties and the funders of these rules may need. @throws StoreFault */
+async function openAccountsOf(
+  database: Database,
+  { banks, operators }: Pick<DemoData, 'banks' | 'operators'>,
+  { ruleBook }: Rules,
+): Promise<void> {
+  const parties = {
+    bankIds: banks.map((bank) => bank.bankId),
+    operatorIds: operators.map((operator) => operator.operatorId),
+    funders: fundersOf(ruleBook, new Set(operators.map((operator) => operator.jurisdiction))),
+  };
+  await faultsTranslated(() => openAccounts(database.hot, accountsFor(parties)));
 }
 
 /** @throws StartFault address_unusable */

@@ -5,7 +5,8 @@ import { loadClearingProfiles } from '@tapgate/gateway/clearing/load-clearing-pr
 import { loadRuleBook } from '@tapgate/gateway/fares/load-rule-sets';
 import { listen } from '@tapgate/gateway/gateway';
 import { createGatewayServer } from '@tapgate/gateway/http/gateway-server';
-import { startSettling, type SettlingLoop } from '@tapgate/gateway/jobs/settle-taps';
+import type { RestingLoop } from '@tapgate/gateway/jobs/resting-loop';
+import { startSettling } from '@tapgate/gateway/jobs/settle-taps';
 import { KeystoreProvider } from '@tapgate/gateway/keys/keystore-provider';
 import { openDatabase, type Database } from '@tapgate/gateway/store/connection';
 import { loadReferenceData } from '@tapgate/gateway/store/reference-data';
@@ -28,7 +29,7 @@ export type GatewayCounts = ThreadTimes & {
   readonly inside: number;
 };
 
-let running: { gateway: GatewayApp; database: Database; server: Server; loop: SettlingLoop | null } | null =
+let running: { gateway: GatewayApp; database: Database; server: Server; loop: RestingLoop | null } | null =
   null;
 
 /** The product's own gateway, as gateway.ts puts it together, over a database that the bench has prepared. */
@@ -47,7 +48,8 @@ async function start(order: GatewayStart): Promise<number> {
   const calendar = loadCalendar();
   const ruleBook = loadRuleBook(calendar);
   const gateway = createApp({
-    ...{ database, keys, reference, ruleBook, clock, issuerHosted, onFault },
+    ...{ database, keys, reference, clock, issuerHosted, onFault },
+    ruleBook: () => ruleBook,
     profiles: loadClearingProfiles(),
     demo: false,
   });
@@ -58,7 +60,13 @@ async function start(order: GatewayStart): Promise<number> {
     gateway,
     database,
     server,
-    loop: order.settles ? startSettling(settling, () => gateway.intake.isBusy, onFault) : null,
+    loop: order.settles
+      ? startSettling(
+          () => settling,
+          () => gateway.intake.isBusy,
+          onFault,
+        )
+      : null,
   };
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;

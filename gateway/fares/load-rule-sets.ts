@@ -39,32 +39,32 @@ export function loadRuleSets(folder: string = JURISDICTIONS_FOLDER): NamedRuleSe
     .flatMap((name) =>
       readdirSync(path.join(folder, name))
         .sort()
-        .filter((file) => /\.rules\.(yaml|json)$/.test(file))
+        .filter(isRuleSetFile)
         .map((file) => path.join(name, file)),
     );
-  const problems: BookProblem[] = [];
-  const named: NamedRuleSet[] = [];
-  for (const file of files) {
-    const read = readRuleSet(readFileSync(path.join(folder, file), 'utf8'), file);
-    if ('problems' in read) problems.push(...read.problems);
-    else named.push(read);
-  }
+  return usable(files.map((file) => readRuleSet(readFileSync(path.join(folder, file), 'utf8'), file)));
+}
+
+export const isRuleSetFile = (name: string): boolean => /\.rules\.(yaml|json)$/.test(name);
+
+type ReadRuleSet = NamedRuleSet | { readonly problems: readonly BookProblem[] };
+
+/** All of them, or none. @throws RuleSetsUnusable */
+export function usable(read: readonly ReadRuleSet[]): NamedRuleSet[] {
+  const problems = read.flatMap((one) => ('problems' in one ? one.problems : []));
   if (problems.length > 0) throw new RuleSetsUnusable(problems);
-  return named;
+  return read.filter((one): one is NamedRuleSet => !('problems' in one));
 }
 
 /** Reads one rule file, wherever it stands. @throws RuleSetsUnusable */
 export function loadRuleSetFile(file: string): NamedRuleSet {
-  const read = readRuleSet(readFileSync(file, 'utf8'), path.basename(file));
-  if ('problems' in read) throw new RuleSetsUnusable(read.problems);
+  const [read] = usable([readRuleSet(readFileSync(file, 'utf8'), path.basename(file))]);
+  if (read === undefined) throw new RangeError('a file that is usable is one rule set');
   return read;
 }
 
 /** Parses the text of one rule file (YAML, of which JSON is a part) by the published schema. */
-export function readRuleSet(
-  text: string,
-  file: string,
-): NamedRuleSet | { readonly problems: readonly BookProblem[] } {
+export function readRuleSet(text: string, file: string): ReadRuleSet {
   const document = parseDocument(text, { uniqueKeys: true });
   if (document.errors.length > 0) {
     return {

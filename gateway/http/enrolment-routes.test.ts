@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { startTestDatabase, type TestDatabase } from '../database/test-database.ts';
-import { findTerminal, SignedTaps, type FixtureCard } from '../intake/signed-taps.fixture.ts';
+import type { FixtureCard } from '../intake/signed-taps.fixture.ts';
 import { openTestApp, openTestWorld, type TestWorld } from '../intake/test-gateway.fixture.ts';
-import { openSession, sendTap } from '../intake/test-requests.fixture.ts';
+import { TestRides } from '../intake/test-rides.fixture.ts';
 import { settleAll } from '../jobs/settle-taps.ts';
 import { streamActiveEnrolments } from '../store/concession-enrolments.ts';
 
@@ -25,16 +25,15 @@ describe('the register of concessions over HTTP', () => {
   let server: TestDatabase;
   let world: TestWorld;
   let gateway: ReturnType<typeof openTestApp>;
-  let taps: SignedTaps;
+  let rides: TestRides;
   let nowMs = NOW_MS;
-  let cards = 0;
-  let sequence = 0;
+  let acts = 0;
 
   before(async () => {
     server = await startTestDatabase();
     world = await openTestWorld(server.url, { nowMs: NOW_MS });
     gateway = openTestApp(world, { clock: () => nowMs });
-    taps = new SignedTaps(world.keystore);
+    rides = new TestRides(world, gateway);
   });
   after(async () => {
     await gateway.stop();
@@ -42,12 +41,7 @@ describe('the register of concessions over HTTP', () => {
     await server.stop();
   });
 
-  function newCard(): FixtureCard {
-    const bank = world.demo.banks[0];
-    assert.ok(bank?.bins[0]);
-    cards += 1;
-    return taps.makeCard({ bankId: bank.bankId, bin: bank.bins[0], number: cards });
-  }
+  const newCard = (): FixtureCard => rides.newCard();
 
   async function send(
     method: string,
@@ -88,14 +82,10 @@ describe('the register of concessions over HTTP', () => {
     atMs: number,
   ): Promise<{ fareFen: unknown; words: readonly string[] }> {
     nowMs = atMs + 1_000;
-    sequence += 1;
-    const placement = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'single' });
-    const token = await openSession(gateway, world.keystore, placement.terminalId, nowMs);
-    const record = taps.makeTap({ card, placement, sequence, atc: sequence, atMs });
-    assert.equal((await sendTap(gateway, token, record)).status, 200);
+    acts += 1;
+    const name = await rides.tap({ card, atc: acts, atMs }, nowMs);
     await settleAll(world);
-    const history = await send('GET', `/v1/taps/${placement.terminalId}/${sequence}`);
-    const journey = history.body['journey'] as {
+    const journey = (await rides.journeyOf(name)) as {
       fareFen: number;
       trace: { steps: { stage: string; en: string }[] };
     };

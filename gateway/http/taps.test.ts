@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startTestDatabase, type TestDatabase } from '../database/test-database.ts';
-import { findTerminal, SignedTaps, type FixtureCard } from '../intake/signed-taps.fixture.ts';
+import { findTerminal, type SignedTaps } from '../intake/signed-taps.fixture.ts';
 import { openTestApp, openTestWorld, type TestWorld } from '../intake/test-gateway.fixture.ts';
 import { openSession, sendTap } from '../intake/test-requests.fixture.ts';
+import { TestRides } from '../intake/test-rides.fixture.ts';
 import { closeWaiting, settleAll } from '../jobs/settle-taps.ts';
 
 const NOW_MS = Date.parse('2026-11-18T03:00:00Z');
@@ -13,13 +14,14 @@ describe('POST /v1/taps over a real database', () => {
   let world: TestWorld;
   let gateway: ReturnType<typeof openTestApp>;
   let taps: SignedTaps;
-  let cards = 0;
+  let rides: TestRides;
 
   before(async () => {
     server = await startTestDatabase();
     world = await openTestWorld(server.url, { nowMs: NOW_MS });
     gateway = openTestApp(world, { clock: () => NOW_MS });
-    taps = new SignedTaps(world.keystore);
+    rides = new TestRides(world, gateway);
+    taps = rides.taps;
   });
   after(async () => {
     await gateway.stop();
@@ -27,25 +29,19 @@ describe('POST /v1/taps over a real database', () => {
     await server.stop();
   });
 
-  function newCard(): FixtureCard {
-    const bank = world.demo.banks[0];
-    assert.ok(bank?.bins[0]);
-    cards += 1;
-    return taps.makeCard({ bankId: bank.bankId, bin: bank.bins[0], number: cards });
-  }
-
-  async function history(terminalId: string, sequence: number): Promise<Record<string, unknown>> {
-    const response = await gateway.app.request(`/v1/taps/${terminalId}/${sequence}`, {
-      headers: { Authorization: `Bearer ${world.operatorToken}` },
-    });
-    assert.equal(response.status, 200);
-    return (await response.json()) as Record<string, unknown>;
-  }
+  const history = (terminalId: string, sequence: number): Promise<Record<string, unknown>> =>
+    rides.get(`/v1/taps/${terminalId}/${sequence}`);
 
   test('a bus tap is chargeable at once, settled behind, and tells its whole way', async () => {
     const placement = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'single' });
     const token = await openSession(gateway, world.keystore, placement.terminalId, NOW_MS);
-    const record = taps.makeTap({ card: newCard(), placement, sequence: 1, atc: 7, atMs: NOW_MS - 5_000 });
+    const record = taps.makeTap({
+      card: rides.newCard(),
+      placement,
+      sequence: 1,
+      atc: 7,
+      atMs: NOW_MS - 5_000,
+    });
     const first = await sendTap(gateway, token, record);
     assert.deepEqual(gateway.faults, []);
     assert.deepEqual(first, {
@@ -73,7 +69,7 @@ describe('POST /v1/taps over a real database', () => {
   test('a metro ride is one journey of two taps, whichever arrives first', async () => {
     const entry = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'entry', stationIndex: 0 });
     const exit = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'exit', stationIndex: 5 });
-    const card = newCard();
+    const card = rides.newCard();
     const at = NOW_MS - 3_600_000;
     const out = taps.makeTap({ card, placement: exit, sequence: 1, atc: 12, atMs: at + 1_200_000 });
     const exitToken = await openSession(gateway, world.keystore, exit.terminalId, NOW_MS);
@@ -95,7 +91,13 @@ describe('POST /v1/taps over a real database', () => {
   test('an entry without exit waits until the day is closed', async () => {
     const entry = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'entry' });
     const token = await openSession(gateway, world.keystore, entry.terminalId, NOW_MS);
-    const record = taps.makeTap({ card: newCard(), placement: entry, sequence: 20, atc: 1, atMs: NOW_MS });
+    const record = taps.makeTap({
+      card: rides.newCard(),
+      placement: entry,
+      sequence: 20,
+      atc: 1,
+      atMs: NOW_MS,
+    });
     assert.equal((await sendTap(gateway, token, record)).body['outcome'], 'chargeable');
     assert.equal((await settleAll(world)).waitingTaps, 1);
     assert.equal((await closeWaiting(world, NOW_MS)).journeys, 0);
@@ -107,7 +109,7 @@ describe('POST /v1/taps over a real database', () => {
   test('a forged card is a loss, and takes no money identity from the card that it imitates', async () => {
     const placement = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'single' });
     const token = await openSession(gateway, world.keystore, placement.terminalId, NOW_MS);
-    const card = newCard();
+    const card = rides.newCard();
     const act = { card, placement, atc: 3, atMs: NOW_MS };
     const forged = await sendTap(gateway, token, taps.makeTap({ ...act, sequence: 30, forged: true }));
     assert.deepEqual([forged.body['outcome'], forged.body['cause']], ['loss', 'dynamic_signature_invalid']);

@@ -78,6 +78,7 @@ export function openTestApp(
   const gateway = createApp({
     profiles: loadClearingProfiles(),
     ...world,
+    ruleBook: () => world.ruleBook,
     ...options,
     demo: options.demo ?? false,
     sm2Threads: 1,

@@ -33,6 +33,7 @@ import {
   type UnsettledTap,
 } from '../store/settling.ts';
 import { bookAdjustments, chargedRides, findSpans, readPast } from './card-past.ts';
+import { startRestingLoop, type RestingLoop } from './resting-loop.ts';
 import { SettlingPace } from './settling-pace.ts';
 
 export type SettlingDependencies = {
@@ -289,55 +290,20 @@ export function postingsOf(journey: SettledJourney): Posting[] {
   });
 }
 
-/** The settling job of a running gateway. */
-export type SettlingLoop = {
-  /** ends after the transaction that is under way */
-  stop(): Promise<void>;
-};
-
 /** How long the job rests when the queue is empty, and after a failure. */
 const IDLE_MS = 200;
 
 /**
  * Settles behind the gateway until it is stopped. What goes wrong is reported, and tried again: nothing is lost by it.
  *
+ * @param dependencies as they are when a transaction begins: rules may change while the gateway runs
  * @param isBusy taps of this process wait for an answer: they come first
  */
 export function startSettling(
-  dependencies: SettlingDependencies,
+  dependencies: () => SettlingDependencies,
   isBusy: () => boolean,
   onFault: (fault: unknown) => void,
-): SettlingLoop {
+): RestingLoop {
   const pace = new SettlingPace(isBusy);
-  let stopped = false;
-  let wake = (): void => undefined;
-  const rest = (): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, IDLE_MS);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  const run = async (): Promise<void> => {
-    while (!stopped) {
-      let settled = 0;
-      try {
-        settled = (await settleOnce(dependencies, pace)).cards;
-      } catch (fault) {
-        onFault(fault);
-      }
-      // stop() may have been called while the transaction ran, which the compiler cannot see.
-      if (settled === 0 && !isStopped()) await rest();
-    }
-  };
-  const isStopped = (): boolean => stopped;
-  const running = run();
-  return {
-    stop: async () => {
-      stopped = true;
-      wake();
-      await running;
-    },
-  };
+  return startRestingLoop(async () => (await settleOnce(dependencies(), pace)).cards > 0, IDLE_MS, onFault);
 }

@@ -47,6 +47,9 @@ export type QueuedCard = CardKey & {
 export type QueueKey = Pick<UnsettledTap, 'acceptedNo' | 'state'>;
 export type CardKey = { readonly panToken: PanToken; readonly psn: number };
 
+/** The settling transactions of this process, one behind the other: who waited for the locks below would do so with a connection in hand. */
+const underWay = new WeakMap<Database, Promise<unknown>>();
+
 /**
  * Runs one settling transaction. It holds the settling lock together with every other (closing a day waits for it), and a lock
  * of its own, so that of several gateways one settles at a time: the taps of a card are then never in two hands.
@@ -55,15 +58,22 @@ export async function inSettlingTransaction<Result>(
   database: Database,
   work: (transaction: Transaction) => Promise<Result>,
 ): Promise<Result> {
-  const result = await faultsTranslated(() =>
-    database.hot.begin(async (transaction) => {
-      // Sent together: the server takes them in this order.
-      const alone = settleAlone(transaction);
-      await Promise.all([alone, shareSettling(transaction)]);
-      return { value: await work(transaction) };
-    }),
+  const before = underWay.get(database) ?? Promise.resolve();
+  const mine = before.then(() =>
+    faultsTranslated(() =>
+      database.hot.begin(async (transaction) => {
+        // Sent together: the server takes them in this order.
+        const alone = settleAlone(transaction);
+        await Promise.all([alone, shareSettling(transaction)]);
+        return { value: await work(transaction) };
+      }),
+    ),
   );
-  return result.value;
+  underWay.set(
+    database,
+    mine.catch(() => undefined),
+  );
+  return (await mine).value;
 }
 
 /** Everything in the queue of the cards of the oldest taps that were never looked at. */

@@ -7,9 +7,9 @@ import { startTestDatabase, type TestDatabase } from '@tapgate/gateway/database/
 import { buildRuleBook, loadRuleSetFile } from '@tapgate/gateway/fares/load-rule-sets';
 import type { RuleBook } from '@tapgate/gateway/fares/rule-book';
 import { recomputeTrace, type TraceStep } from '@tapgate/gateway/fares/trace';
-import { findTerminal, SignedTaps, type FixtureCard } from '@tapgate/gateway/intake/signed-taps.fixture';
+import { findTerminal, type FixtureCard } from '@tapgate/gateway/intake/signed-taps.fixture';
 import { openTestApp, openTestWorld, type TestWorld } from '@tapgate/gateway/intake/test-gateway.fixture';
-import { openSession, sendTap } from '@tapgate/gateway/intake/test-requests.fixture';
+import { TestRides } from '@tapgate/gateway/intake/test-rides.fixture';
 import { priceHeldJourneys } from '@tapgate/gateway/jobs/price-held';
 import { settleAll } from '@tapgate/gateway/jobs/settle-taps';
 
@@ -25,10 +25,8 @@ describe('rides that come late or wait for their fare', () => {
   let world: TestWorld;
   let tiers: RuleBook;
   let gateway: ReturnType<typeof openTestApp>;
-  let taps: SignedTaps;
+  let rides: TestRides;
   let nowMs = NOW_MS;
-  let cards = 0;
-  let sequence = 0;
 
   before(async () => {
     server = await startTestDatabase();
@@ -38,7 +36,7 @@ describe('rides that come late or wait for their fare', () => {
       world.calendar,
     );
     gateway = openTestApp(world, { clock: () => nowMs });
-    taps = new SignedTaps(world.keystore);
+    rides = new TestRides(world, gateway);
   });
   after(async () => {
     await gateway.stop();
@@ -46,33 +44,11 @@ describe('rides that come late or wait for their fare', () => {
     await server.stop();
   });
 
-  function newCard(): FixtureCard {
-    const bank = world.demo.banks[0];
-    assert.ok(bank?.bins[0]);
-    cards += 1;
-    return taps.makeCard({ bankId: bank.bankId, bin: bank.bins[0], number: cards });
-  }
-
-  /** One bus tap through the real intake; settled when asked for. */
-  async function tap(card: FixtureCard, atMs: number, atc: number): Promise<string> {
-    sequence += 1;
-    const placement = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: 'single' });
-    const token = await openSession(gateway, world.keystore, placement.terminalId, nowMs);
-    const answer = await sendTap(gateway, token, taps.makeTap({ card, placement, sequence, atc, atMs }));
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
-    return `${placement.terminalId}/${sequence}`;
-  }
-
-  async function get(url: string, headers: Record<string, string> = {}): Promise<Json> {
-    const response = await gateway.app.request(url, {
-      headers: { Authorization: `Bearer ${world.operatorToken}`, ...headers },
-    });
-    const text = await response.text();
-    assert.equal(response.status, 200, text);
-    return JSON.parse(text) as Json;
-  }
-
-  const journeyOf = async (name: string): Promise<Json> => (await get(`/v1/taps/${name}`))['journey'] as Json;
+  const newCard = (): FixtureCard => rides.newCard();
+  const tap = (card: FixtureCard, atMs: number, atc: number): Promise<string> =>
+    rides.tap({ card, atc, atMs }, nowMs);
+  const get = (url: string, headers?: Record<string, string>): Promise<Json> => rides.get(url, headers);
+  const journeyOf = (name: string): Promise<Json> => rides.journeyOf(name);
   const explain = async (name: string, headers?: Record<string, string>): Promise<Json> =>
     get(`/v1/journeys/${String((await journeyOf(name))['journeyId'])}/explanation`, headers);
 
@@ -226,14 +202,8 @@ describe('rides that come late or wait for their fare', () => {
       ['exit', '08:20', 2],
     ] as const) {
       const placement = findTerminal(world.reference.terminals, { rail: 'oda', tapKind: kind });
-      const token = await openSession(gateway, world.keystore, placement.terminalId, nowMs);
-      sequence += 1;
       const atMs = Date.parse(`2027-01-05T${at}:00+08:00`);
-      assert.equal(
-        (await sendTap(gateway, token, taps.makeTap({ card, placement, sequence, atc, atMs }))).status,
-        200,
-      );
-      name = `${placement.terminalId}/${sequence}`;
+      name = await rides.tap({ card, atc, atMs }, nowMs, placement);
     }
     await settleAll(world);
     const held = await journeyOf(name);
