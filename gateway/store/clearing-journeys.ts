@@ -1,8 +1,8 @@
-import type postgres from 'postgres';
 import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
 import type { Rail } from '@tapgate/sdk/wire/rails';
 import type { Database } from './connection.ts';
+import { streamRows } from './row-stream.ts';
 import { openRecords, type PlacedRecord } from './sealed-record.ts';
 import { faultsTranslated } from './store-fault.ts';
 
@@ -28,8 +28,13 @@ export type SealedTap = PlacedRecord & { readonly serviceDate: IsoDate; readonly
 
 /** Rows that travel at once, each what one card did on one date: bounds memory, and is enough for one pass of the cipher. */
 const PIECE_ROWS = 500;
-/** A day's sort spills to disk below this and is faster in memory; one batch at a time is sorted. */
-const SORT_MEMORY = '128MB';
+/** Rows travel by the piece, each with everything of it; a day's sort spills to disk with less memory, and one batch at a time is sorted. */
+const SETTINGS = [
+  `set local work_mem = '128MB'`,
+  // Row by row through an index, or the whole table of taps would be read for each bank.
+  'set local enable_hashjoin = off',
+  'set local enable_mergejoin = off',
+];
 
 /**
  * The journeys that a bank is charged for in a range, in pieces, in the order that every file states: service date, card
@@ -47,7 +52,7 @@ export async function* streamChargedJourneys(
   database: Database,
   wanted: SettledRange & { readonly bankId: string; readonly rail: Rail },
 ): AsyncGenerator<readonly ChargedJourney[]> {
-  const pieces = streamed(database, (session) =>
+  const pieces = streamRows(database, SETTINGS, (session) =>
     session<Buffer[][]>`
       select string_agg(record_send(row(
         charged.service_date, charged.pan_token, charged.psn, charged.journey_id, charged.line_id, charged.fare_fen,
@@ -247,7 +252,7 @@ export async function* streamFundedJourneys(
   database: Database,
   wanted: SettledRange & { readonly funder: string },
 ): AsyncGenerator<readonly FundedJourney[]> {
-  const rows = streamed(database, (sql) =>
+  const rows = streamRows(database, SETTINGS, (sql) =>
     sql<FundedRow[]>`
       select service_date::text, pan_token, journey_id, operator_id, line_id, mode, rider_category, concession_rule_id,
         rule_set_version, started_at, entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence,
@@ -284,32 +289,6 @@ export async function* streamFundedJourneys(
       shortfallFen: fen(row.shortfall_fen),
       claimedFen: fen(row.claimed_fen),
     }));
-  }
-}
-
-/** A query read through a cursor in a transaction of its own. */
-async function* streamed<Row>(
-  database: Database,
-  query: (sql: postgres.ReservedSql) => AsyncIterable<Row[]>,
-): AsyncGenerator<readonly Row[]> {
-  const session = await faultsTranslated(() => database.hot.reserve());
-  let inTransaction = false;
-  try {
-    await faultsTranslated(() => session`begin read only`);
-    inTransaction = true;
-    await faultsTranslated(() => session.unsafe(`set local work_mem = '${SORT_MEMORY}'`));
-    // Row by row through an index, or the whole table of taps would be read for each bank.
-    await faultsTranslated(() => session.unsafe('set local enable_hashjoin = off'));
-    await faultsTranslated(() => session.unsafe('set local enable_mergejoin = off'));
-    const cursor = query(session)[Symbol.asyncIterator]();
-    for (;;) {
-      const next = await faultsTranslated(() => cursor.next());
-      if (next.done === true) break;
-      yield next.value;
-    }
-  } finally {
-    if (inTransaction) await session`rollback`.catch(() => undefined);
-    session.release();
   }
 }
 

@@ -39,6 +39,53 @@ export function guardTransactions<Client extends postgres.Sql<{ int8: number }> 
   return Object.assign(client, { begin: guarded });
 }
 
+/** A transaction that stays open between statements of its owner, who must end it. */
+export type HeldTransaction = {
+  readonly transaction: postgres.TransactionSql;
+  readonly isLost: () => boolean;
+  /** @throws what the connection was lost by */
+  readonly throwIfLost: () => void;
+  /** Commits. @throws as throwIfLost, and when the commit fails */
+  readonly end: () => Promise<void>;
+};
+
+/**
+ * Opens a transaction on a connection of its own. In place of the library's `reserve`, whose session neither says that its connection is
+ * lost nor bears a statement after that: the statement, or the release, ends the process.
+ *
+ * @param client one that guardTransactions made
+ */
+export function holdTransaction(
+  client: postgres.Sql<{ int8: number }> | postgres.Sql,
+  options: string,
+): Promise<HeldTransaction> {
+  const begin: Begin = client.begin.bind(client);
+  return new Promise((resolve, reject) => {
+    let lost: { readonly reason: unknown } | null = null;
+    let finish: () => void = () => undefined;
+    const asked = new Promise<void>((resolveAsked) => (finish = resolveAsked));
+    const throwIfLost = (): void => {
+      if (lost !== null) throw lost.reason;
+    };
+    const finished = begin(options, async (transaction) => {
+      resolve({
+        transaction,
+        isLost: () => lost !== null,
+        throwIfLost,
+        end: async () => {
+          finish();
+          await finished;
+        },
+      });
+      await asked;
+    });
+    finished.catch((reason: unknown) => {
+      lost = { reason };
+      reject(reason instanceof Error ? reason : new Error('a transaction could not begin'));
+    });
+  });
+}
+
 async function runGuarded(
   transaction: postgres.TransactionSql,
   work: Work,

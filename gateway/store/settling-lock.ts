@@ -1,4 +1,6 @@
 import type postgres from 'postgres';
+import { holdTransaction } from './lost-transactions.ts';
+import { faultsTranslated } from './store-fault.ts';
 
 // 'TAPG' as a number: the application's half of an advisory lock's name; the other half says what is locked.
 const APPLICATION = 0x54415047;
@@ -25,22 +27,23 @@ export async function stopSettling(transaction: postgres.ISql): Promise<void> {
 }
 
 /**
- * Runs the work while no other gateway closes a day: on a connection of its own, because the lock belongs to a session and is
- * let go by the server however that session ends.
+ * Runs the work while no other gateway closes a day: the lock belongs to a transaction that does nothing else, and is let go by the
+ * server however that ends.
+ *
+ * @throws when the connection was lost meanwhile: the work came to its end, and another gateway may have begun the same
  */
 export async function whileClosingAlone<Result>(
-  sql: postgres.Sql,
+  sql: postgres.Sql<{ int8: number }>,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const session = await sql.reserve();
+  const held = await faultsTranslated(() => holdTransaction(sql, ''));
+  let result: { readonly value: Result } | null = null;
   try {
-    await session`select pg_advisory_lock(${APPLICATION}, ${CLOSING})`;
-    try {
-      return await work();
-    } finally {
-      await session`select pg_advisory_unlock(${APPLICATION}, ${CLOSING})`;
-    }
+    await faultsTranslated(() => held.transaction`select pg_advisory_xact_lock(${APPLICATION}, ${CLOSING})`);
+    result = { value: await work() };
+    return result.value;
   } finally {
-    session.release();
+    const ended = faultsTranslated(() => held.end());
+    await (result === null ? ended.catch(() => undefined) : ended);
   }
 }

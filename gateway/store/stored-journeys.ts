@@ -5,6 +5,7 @@ import { RAILS, type Rail } from '@tapgate/sdk/wire/rails';
 import { JOURNEY_STATES, type JourneyState } from '../journeys/journey.ts';
 import { MODES, type Mode } from '../journeys/mode.ts';
 import type { Database } from './connection.ts';
+import { streamRows } from './row-stream.ts';
 import { faultsTranslated } from './store-fault.ts';
 
 /** A journey as settling stored it, its trace apart. */
@@ -72,8 +73,8 @@ export type JourneyWithTrace = { readonly journey: StoredJourney; readonly trace
 
 /** Rows that travel at once: the bound of what a reader holds, whatever the days hold. */
 const PIECE_ROWS = 2_000;
-/** The sort by card spills to disk above this. */
-const SORT_MEMORY = '128MB';
+/** The sort by card spills to disk with less memory; and a whole table is read, which is what the hot path's own settings forbid. */
+const SETTINGS = [`set local work_mem = '128MB'`, 'set local enable_seqscan = on'];
 
 export async function countJourneys(database: Database, dates: DateRange): Promise<number> {
   const [row] = await faultsTranslated(
@@ -94,32 +95,20 @@ export async function* streamJourneys(
   dates: DateRange,
   traces: 'whole' | 'list_fare',
 ): AsyncGenerator<readonly JourneyWithTrace[]> {
-  const session = await faultsTranslated(() => database.hot.reserve());
-  try {
-    await faultsTranslated(() => session`begin read only`);
-    // A whole table is read here, which is what the hot path's own settings forbid.
-    await faultsTranslated(() =>
-      session.unsafe(`set local work_mem = '${SORT_MEMORY}'; set local enable_seqscan = on`),
-    );
-    const cursor = selectJourneys(session, dates, traces).cursor(PIECE_ROWS)[Symbol.asyncIterator]();
-    for (;;) {
-      const next = await faultsTranslated(() => cursor.next());
-      if (next.done === true) break;
-      yield next.value.map((row) => ({ journey: storedJourney(row), trace: row.part }));
-    }
-  } finally {
-    await session`rollback`.catch(() => undefined);
-    session.release();
-  }
+  const pieces = streamRows(database, SETTINGS, (session) =>
+    selectJourneys(session, dates, traces).cursor(PIECE_ROWS),
+  );
+  for await (const piece of pieces)
+    yield piece.map((row) => ({ journey: storedJourney(row), trace: row.part }));
 }
 
 /** A held ride whose fare came later is two rows and one ride: the row that prices it stands for it. */
-const withoutPricedLater = (sql: postgres.ReservedSql): postgres.PendingQuery<postgres.Row[]> => sql`
+const withoutPricedLater = (sql: postgres.TransactionSql): postgres.PendingQuery<postgres.Row[]> => sql`
   and not (outcome = 'held' and exists (select from journey r
     where r.service_date = j.service_date and r.pan_token = j.pan_token and r.resolves_journey_id = j.journey_id))`;
 
 function selectJourneys(
-  sql: postgres.ReservedSql,
+  sql: postgres.TransactionSql,
   { from, to }: DateRange,
   traces: 'whole' | 'list_fare',
 ): postgres.PendingQuery<JourneyRow[]> {
