@@ -16,6 +16,7 @@ export type GateFault = {
     | 'gate_board_lost'
     | 'barrier_blocked'
     | 'hotlist_too_old'
+    | 'list_too_old'
     | 'journal_full'
     | 'journal_failed'
     | 'tap_failed';
@@ -34,6 +35,8 @@ export type GateProgramParts = {
   readonly onTap: (result: TapResult, signal: RiderSignal, reader: string) => void;
   readonly onFault: (fault: GateFault) => void;
   readonly clock: () => number;
+  /** whether riders are served from the start; left out: they are */
+  readonly isInService?: boolean;
   /** how long a signal is shown when the card does not leave, ms */
   readonly showMs?: number;
 };
@@ -41,6 +44,8 @@ export type GateProgramParts = {
 const SHOW_MS = 2_500;
 /** After so many tears in a row a person should look at the card. */
 const TRIES_MAX = 3;
+/** Refusals that hold for whoever comes, until they do not any more. */
+const STANDING = ['journal_full', 'hotlist_too_old', 'list_too_old'] as const;
 
 /**
  * What runs at a gate from power on to power off: cards come, are tapped one after the other, and the rider is told. The gate says
@@ -54,10 +59,12 @@ export class GateProgram {
   #back: NodeJS.Timeout | null = null;
   #isStopping = false;
   readonly #tries = new Map<string, number>();
-  #isListTooOld = false;
+  readonly #standing = new Set<string>();
+  #isInService: boolean;
 
   private constructor(parts: GateProgramParts) {
     this.#parts = parts;
+    this.#isInService = parts.isInService ?? true;
   }
 
   /** @throws DeviceFault for a device whose library is not installed: that is no fault of the day */
@@ -77,6 +84,13 @@ export class GateProgram {
     if (program.#reader.readers.length === 0) program.#fault('reader_absent');
     await program.#showIdle();
     return program;
+  }
+
+  /** Whether riders are served from now on; who comes while they are not is told so. */
+  setInService(isInService: boolean): void {
+    if (this.#isInService === isInService) return;
+    this.#isInService = isInService;
+    this.#inTurn(() => this.#showIdle());
   }
 
   /** Takes no further card, finishes the tap under way, tells riders, and lets the devices go. */
@@ -119,6 +133,10 @@ export class GateProgram {
 
   async #serve(card: CardChannel, reader: string): Promise<void> {
     if (this.#isStopping) return;
+    if (!this.#isInService) {
+      await this.#showIdle();
+      return;
+    }
     // A gate that could not open must not take the card's money.
     if (this.#hardware?.isThere !== true) {
       this.#fault('gate_board_lost', reader);
@@ -151,11 +169,15 @@ export class GateProgram {
 
   /** A list that is too old and a journal that is full are told once, until they are not any more. */
   #noteStanding({ decision }: TapResult): void {
-    const code = decision.decision === 'deny' ? decision.refusal.code : null;
-    if (code === 'journal_full') this.#fault('journal_full');
-    const isTooOld = code === 'hotlist_too_old';
-    if (isTooOld && !this.#isListTooOld) this.#fault('hotlist_too_old');
-    this.#isListTooOld = isTooOld;
+    if (decision.decision === 'open') {
+      this.#standing.clear();
+      return;
+    }
+    const { code, field } = decision.refusal;
+    const standing = STANDING.find((known) => known === code);
+    if (standing === undefined || this.#standing.has(standing)) return;
+    this.#standing.add(standing);
+    this.#fault(standing, field ?? null);
   }
 
   #faultOf(error: unknown, reader: string): void {
@@ -180,7 +202,8 @@ export class GateProgram {
   async #showIdle(): Promise<void> {
     if (this.#isStopping || this.#hardware === null) return;
     const hasReader = this.#reader === null || this.#reader.readers.length > 0;
-    await this.#hardware.show(this.#parts.signals.showOf(hasReader ? 'ready' : 'out_of_service'));
+    const isServing = this.#isInService && hasReader;
+    await this.#hardware.show(this.#parts.signals.showOf(isServing ? 'ready' : 'out_of_service'));
   }
 
   /** One rider at a time: there is one barrier. */

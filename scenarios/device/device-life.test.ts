@@ -124,7 +124,10 @@ describe('the life of a terminal beside its gateway', () => {
     assert.equal(identity.macKey.length, 32);
     await saveIdentity(path.join(folder, 'identity'), STORAGE_KEY, identity);
     const kept = await loadIdentity(path.join(folder, 'identity'), STORAGE_KEY);
+    assert.ok(kept);
     assert.equal(JSON.stringify(kept, asHex), JSON.stringify(identity, asHex));
+    // What follows is the life of a device that was started again.
+    identity = kept;
     const session = await clientOf(identity).openTerminalSession();
     assert.ok(session.expiresAtMs > Date.now());
   });

@@ -16,6 +16,8 @@ import type { ListStore } from './list-store.ts';
 export type GateLists = {
   readonly hotlist: () => HotlistSnapshot;
   readonly parameters: () => GateParameters;
+  /** null while the default ones hold */
+  readonly parametersVersion: () => number | null;
   /** none before the first sync: no card can be proven then */
   readonly caKeys: () => CaKeyTable;
   readonly policy: () => GatePolicy;
@@ -57,6 +59,7 @@ export function gateLists(lists: ListStore): GateLists {
   return {
     hotlist: () => lists.held('hotlist') ?? NO_HOTLIST,
     parameters,
+    parametersVersion: () => lists.held('gate_parameters')?.version ?? null,
     caKeys,
     policy: () => {
       const { listAges, passBackWindowMs } = parameters();

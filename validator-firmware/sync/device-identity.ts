@@ -154,8 +154,13 @@ export async function saveIdentity(
   storageKey: Uint8Array,
   identity: DeviceIdentity,
 ): Promise<void> {
-  const text = JSON.stringify(identity, (_name, value: unknown) =>
-    value instanceof Uint8Array ? { hex: Buffer.from(value).toString('hex') } : value,
+  // A Buffer turns itself into something else before a replacer sees it: what stands in its place is asked.
+  const text = JSON.stringify(
+    identity,
+    function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+      const bytes = this[name];
+      return bytes instanceof Uint8Array ? { hex: Buffer.from(bytes).toString('hex') } : value;
+    },
   );
   const keys = deriveSealingKeys(storageKey);
   await writeDurably(file, sealEntry(keys, FILE_KEY, Buffer.from(text, 'utf8'), randomBytes(16)));

@@ -38,7 +38,7 @@ export class FaultBook {
   record(fault: DeviceFault): Promise<void> {
     return this.#inOrder(async () => {
       const faultNo = this.#next++;
-      await this.#store.put(keyOf(faultNo), { ...fault, faultNo });
+      await this.#store.put(keyOf(faultNo), { ...fault, detail: printable(fault.detail), faultNo });
       // One entry always stays, so that numbers go on after a restart.
       while (this.#next - this.#first > FAULTS_KEPT_MAX) await this.#store.del(keyOf(this.#first++));
     });
@@ -72,6 +72,14 @@ export class FaultBook {
     return run;
   }
 }
+
+/** One line of ASCII, as a report carries it: one fault that the gateway cannot read would hold up all after it. */
+function printable(detail: string | null): string | null {
+  const text = (detail ?? '').replaceAll(/[^\x20-\x7e]/g, '?').slice(0, DETAIL_MAX);
+  return text === '' ? null : text;
+}
+
+const DETAIL_MAX = 100;
 
 const keyOf = (faultNo: number): string => String(faultNo).padStart(12, '0');
 /** After every number. */
