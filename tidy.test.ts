@@ -41,6 +41,7 @@ const ENTRY_POINTS = [
   /^bench\/scenarios\//,
   /^bench\/micro\//,
   // Started as processes of their own, by path.
+  /-process\.fixture\.ts$/,
   /^bench\/.+-process\.ts$/,
   /^sdk\/examples\//,
   /^run-tests\.ts$/,
