@@ -64,7 +64,7 @@ async function mortalFetch(...[input, init]: Parameters<typeof fetch>): Promise<
         controller.close();
       },
     });
-    return fetch(input, { ...init, body: halves, duplex: 'half' } as RequestInit);
+    return fetch(input, { ...init, body: halves, duplex: 'half' });
   }
   const asked = fetch(input, init);
   asked.catch(() => undefined);
