@@ -119,15 +119,23 @@ class TapCounter {
   }
 
   readonly listener: GateDeviceListener = {
-    onTap: ({ decision, tapSequence, steps }, signal, reader) => {
+    onTap: ({ decision, tapSequence, steps, asked }, signal, reader) => {
       this.#counts.taps++;
       if (decision.decision === 'open') this.#counts.opened++;
       const refusal = decision.decision === 'open' ? null : decision.refusal.code;
       const took = steps.map(({ step, milliseconds }) => `${step} ${milliseconds.toFixed(1)} ms`).join(', ');
       this.#log.say(
         'tap',
-        { tapSequence, signal, decision: decision.decision, refusal, reader, steps },
-        `${tapSequence ?? '-'} ${signal}${refusal === null ? '' : ` (${refusal})`}; ${took}`,
+        {
+          tapSequence,
+          signal,
+          decision: decision.decision,
+          refusal,
+          asked: asked?.end ?? null,
+          reader,
+          steps,
+        },
+        `${tapSequence ?? '-'} ${signal}${refusal === null ? '' : ` (${refusal})`}; gateway ${asked?.end ?? 'not asked'}; ${took}`,
       );
       if (this.#counts.taps >= this.#tapsMax) this.#over.end();
     },

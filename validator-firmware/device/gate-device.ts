@@ -21,6 +21,7 @@ import { GatewayClock } from '../sync/gateway-clock.ts';
 import { syncLists } from '../sync/sync-lists.ts';
 import { FaultBook, sendReport, type DeviceFault } from '../sync/terminal-report.ts';
 import { UpkeepLoop, type UpkeepRound } from '../sync/upkeep-loop.ts';
+import { GatewayCounsel } from '../asking/gateway-counsel.ts';
 import { createValidator, type TapResult, type Validator } from '../validator.ts';
 import type { DeviceFolder } from './device-folder.ts';
 import { GateFaults } from './gate-faults.ts';
@@ -128,7 +129,7 @@ export class GateDevice {
     const client = this.#client();
     const faults = this.#faults;
     this.#program = await GateProgram.start({
-      ...{ validator: this.#validator(), signals, clock: this.#clock },
+      ...{ validator: this.#validator(client), signals, clock: this.#clock },
       ...{ openReader: this.#parts.openReader, openHardware: this.#parts.openHardware },
       isInService: this.#service === 'in_service',
       passengerOf: (result) => passengerAt(result, { gate: this.#gate, signals, zone: identity.zone }),
@@ -196,8 +197,9 @@ export class GateDevice {
     });
   }
 
-  #validator(): Validator {
+  #validator(client: TapGateClient): Validator {
     const { terminal, profile } = this.#parts.place;
+    const { terminalId, macKey } = terminal;
     const gate = this.#gate;
     return createValidator({
       terminal: {
@@ -210,6 +212,7 @@ export class GateDevice {
       profile,
       ...{ caKeys: gate.caKeys, hotlist: gate.hotlist, policy: gate.policy, staleList: gate.staleList },
       tapRiskFen: () => gate.parameters().tapRiskFen,
+      counsel: new GatewayCounsel({ client, terminalId, macKey, parameters: () => gate.parameters().asking }),
       ...{ journal: this.#journal, clock: this.#clock },
       random: (byteCount) => randomBytes(byteCount),
     });
