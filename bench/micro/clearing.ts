@@ -60,6 +60,8 @@ export async function measureClosing(
     rmSync(scratch, { recursive: true, force: true });
   };
   const interrupted = (signal: NodeJS.Signals): void => {
+    // What is under way falls over the server that goes: nobody wants to hear of it, and it must not end the clearing away.
+    process.on('uncaughtException', () => undefined).on('unhandledRejection', () => undefined);
     void end().finally(() => process.exit(128 + constants.signals[signal]));
   };
   for (const signal of SIGNALS) process.once(signal, interrupted);
