@@ -47,6 +47,7 @@ const folders: string[] = [];
 
 before(async () => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tapgate-close-lost-'));
+  folders.push(dataDir);
   server = await startDatabase({ dataDir, databaseUrl: process.env['DATABASE_URL'] ?? null });
   const url = await server.createDatabase(DATABASE);
   await migrateDatabase(url);
