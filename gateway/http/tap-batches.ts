@@ -7,7 +7,6 @@ import type { TapOrder } from '../intake/tap-group.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
 import type { Database } from '../store/connection.ts';
 import { refuseUnlessOperator } from './bearer-token.ts';
-
 import { bodyChunks } from './node-exchange.ts';
 import { readLineGroups, type BodyLine } from './ndjson-lines.ts';
 import { isContentType } from './request-body.ts';

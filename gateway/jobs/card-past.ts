@@ -7,17 +7,17 @@ import type { JourneyFacts } from '../fares/journey-facts.ts';
 import { asksForPast, findPastNeeded, type RidePlace } from '../fares/past-needed.ts';
 import type { ChargedRide } from '../fares/price-in-order.ts';
 import type { RuleBook } from '../fares/rule-book.ts';
-import { distanceBetween, MEDIUM, type CardAdjustment, type TapName } from '../journeys/settle-card.ts';
+import {
+  distanceBetween,
+  MEDIUM,
+  type CardAdjustment,
+  type RiddenJourney,
+  type TapName,
+} from '../journeys/settle-card.ts';
 import { PURSE_OF_RAIL } from '../ledger/post-fare.ts';
 import { postAdjustment, type Claim } from '../ledger/post-adjustment.ts';
 import type { Posting } from '../ledger/posting.ts';
-import {
-  readCardRides,
-  type CardRide,
-  type CardSpan,
-  type RiddenJourney,
-  type StoredAdjustment,
-} from '../store/card-rides.ts';
+import { readCardRides, type CardRide, type CardSpan, type StoredAdjustment } from '../store/card-rides.ts';
 import type { Transaction } from '../store/connection.ts';
 import type { ReferenceData } from '../store/reference-data.ts';
 import { cardName, type CardKey } from '../store/settling.ts';

@@ -214,7 +214,7 @@ function settledJourney(journey: Journey, taps: readonly TapToSettle[], fare: Fa
 
 /** Written out column by column: joining two wide objects by spreading was a tenth of settling (bench/README.md). */
 function pricedRow(
-  row: JourneyColumns,
+  row: RiddenJourney,
   fare: FareColumns,
   resolvesJourneyId: Uint8Array | null,
 ): SettledJourney {
@@ -288,7 +288,7 @@ const bothEnds = (atMs: number): Pick<JourneyFacts, 'entryAtMs' | 'exitAtMs'> =>
 
 /** A held journey as the store has it, with the facts that its fare rests on. */
 export type HeldJourney = {
-  readonly row: JourneyColumns;
+  readonly row: RiddenJourney;
   readonly facts: JourneyFacts;
   readonly standing: Standing;
   readonly valuation: Valuation | null;
@@ -368,9 +368,10 @@ export function fareColumns(fare: FareResult, standing: Standing, valuation?: Va
   };
 }
 
-type JourneyColumns = Omit<SettledJourney, keyof FareColumns | 'resolvesJourneyId'>;
+/** A journey as it was ridden, whatever it cost. */
+export type RiddenJourney = Omit<SettledJourney, keyof FareColumns | 'resolvesJourneyId'>;
 
-function journeyRow(journey: Journey, taps: readonly TapToSettle[]): JourneyColumns {
+function journeyRow(journey: Journey, taps: readonly TapToSettle[]): RiddenJourney {
   const lead = leadingTap(journey);
   const first = taps[journey.taps.indexOf(lead)];
   const last = journey.taps[journey.taps.length - 1];

@@ -1,33 +1,15 @@
 import { isoDate, type IsoDate, type PanToken } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
-import { RAILS, type Rail } from '@tapgate/sdk/wire/rails';
+import { RAILS } from '@tapgate/sdk/wire/rails';
 import type postgres from 'postgres';
 import type { TraceStep } from '../fares/trace.ts';
-import { JOURNEY_STATES, type JourneyState } from '../journeys/journey.ts';
-import { MODES, type Mode } from '../journeys/mode.ts';
-import type { JourneyTrace, TapName } from '../journeys/settle-card.ts';
+import { JOURNEY_STATES } from '../journeys/journey.ts';
+import { MODES } from '../journeys/mode.ts';
+import type { JourneyTrace, RiddenJourney, TapName } from '../journeys/settle-card.ts';
 import { byteas } from './array-parameters.ts';
 import type { Transaction } from './connection.ts';
 import { insertRows, type InsertShape } from './multi-row-insert.ts';
 import { bytesOfToken, tokenOfBytes } from './pan-token-bytes.ts';
-
-/** A journey as it was ridden, whatever it cost. */
-export type RiddenJourney = {
-  readonly journeyId: Uint8Array;
-  readonly serviceDate: IsoDate;
-  readonly panToken: PanToken;
-  readonly psn: number;
-  readonly bankId: string | null;
-  readonly operatorId: string;
-  readonly lineId: string;
-  readonly mode: Mode;
-  readonly rail: Rail;
-  readonly completeness: JourneyState;
-  readonly entry: TapName | null;
-  readonly exit: TapName | null;
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-};
 
 /** A charged ride with its fare as it stands, adjustments included. */
 export type CardRide = RiddenJourney & {
