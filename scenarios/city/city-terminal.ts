@@ -4,10 +4,12 @@ import { sm2Sign } from '@tapgate/sdk/gm/sm2';
 import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import { encodeTapRecord, parseTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
+import type { AskingParameters } from '@tapgate/sdk/lists/asking-parameters';
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
 import type { LineData, TerminalData } from '@tapgate/gateway/operators/load-operators';
 import type { TerminalCredentials } from '@tapgate/gateway/keys/demo-credentials';
+import { GatewayCounsel } from '@tapgate/validator-firmware/asking/gateway-counsel';
 import type { HotlistSnapshot } from '@tapgate/validator-firmware/gate/hotlist-snapshot';
 import type { TapJournal } from '@tapgate/validator-firmware/journal/tap-journal';
 import { ODA_PROFILE, OFFLINE_PURCHASE_PROFILE } from '@tapgate/validator-firmware/kernel/standard-profiles';
@@ -26,6 +28,8 @@ export type CityTerminalParts = {
   readonly now: CityNow;
   readonly random: (byteCount: number) => Uint8Array;
   readonly ruleSetVersion: string;
+  /** how it asks the gateway before it decides; null: it decides alone */
+  readonly asking: (() => AskingParameters) | null;
 };
 
 /** Changes what a terminal writes down before it is authenticated: the act of somebody who owns the terminal. */
@@ -59,6 +63,22 @@ export function openCityTerminal(parts: CityTerminalParts): CityTerminal {
   const authenticate = (record: TapRecord): Uint8Array =>
     encodeTapRecord(record, (macInput) => hmacSm3(credentials.macKey, macInput));
 
+  const client = new TapGateClient({
+    baseUrl: parts.baseUrl,
+    authentication: {
+      terminalId,
+      sign: (message) =>
+        sm2Sign({ privateKey: credentials.sm2PrivateKey, publicKeyXy: credentials.sm2PublicKey, message }),
+    },
+    clock: () => now.nowMs,
+    headers: () => ({ 'Demo-Time': new Date(now.nowMs).toISOString() }),
+  });
+  const { asking: parameters } = parts;
+  const counsel =
+    parameters === null
+      ? {}
+      : { counsel: new GatewayCounsel({ client, terminalId, macKey: credentials.macKey, parameters }) };
+
   const validatorWith = (append: TapJournal['append']): Validator =>
     createValidator({
       terminal: {
@@ -79,6 +99,7 @@ export function openCityTerminal(parts: CityTerminalParts): CityTerminal {
       journal: { hasRoom: () => journal.hasRoom(), recentTaps: () => journal.recentTaps(), append },
       clock: () => now.nowMs,
       random: parts.random,
+      ...counsel,
     });
 
   return {
@@ -87,16 +108,7 @@ export function openCityTerminal(parts: CityTerminalParts): CityTerminal {
     stationId: terminal.stationId,
     tapKind: terminal.tapKind,
     journal,
-    client: new TapGateClient({
-      baseUrl: parts.baseUrl,
-      authentication: {
-        terminalId,
-        sign: (message) =>
-          sm2Sign({ privateKey: credentials.sm2PrivateKey, publicKeyXy: credentials.sm2PublicKey, message }),
-      },
-      clock: () => now.nowMs,
-      headers: () => ({ 'Demo-Time': new Date(now.nowMs).toISOString() }),
-    }),
+    client,
     validator: validatorWith((makeRecord, recentTap) => journal.append(makeRecord, recentTap)),
     tamperedValidator: (tampering) =>
       validatorWith((makeRecord, recentTap) =>

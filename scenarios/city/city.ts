@@ -3,6 +3,7 @@ import { Pan } from '@tapgate/sdk/emv/card-identity';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
 import { buildCaKeyTable, loadCaKey, type CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import type { AskingParameters } from '@tapgate/sdk/lists/asking-parameters';
 import { hotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
@@ -28,6 +29,8 @@ export type CitySettings = {
   readonly now?: (listKey: Uint8Array) => CityNow;
   readonly random: (byteCount: number) => Uint8Array;
   readonly ruleSetVersion: string;
+  /** how its gates ask before they decide; left out: they decide alone */
+  readonly asking?: () => AskingParameters;
 };
 
 /** A card of the demonstration and the numbers by which a bank and a desk name it. */
@@ -81,6 +84,7 @@ export class City {
       ...{ baseUrl, line, terminal, credentials, journal, random, ruleSetVersion },
       caKeys: this.#caKeys,
       now: this.now,
+      asking: this.#settings.asking ?? null,
     });
     this.#terminals.set(terminalId, opened);
     return opened;

@@ -78,6 +78,15 @@ export class KilledGateway {
     await ended;
   }
 
+  /** It holds its connections and answers nobody, as behind a network that has gone silent. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   /** Kills the server and not its sessions: they find out by themselves, as after any crash. */
   killPostgres(): void {
     process.kill(this.#postmaster().pid, 'SIGKILL');

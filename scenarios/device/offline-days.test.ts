@@ -121,7 +121,15 @@ describe('a gate that is alone for three days', () => {
         rail: line.rail,
         amountFen: line.amountFen,
       },
-      ...{ zone: operator.timeZone, region: operator.jurisdiction, sm2PrivateKey, sm2PublicKey, macKey, nextTapSequence: 1, clockSkewMs: 0 },
+      ...{
+        zone: operator.timeZone,
+        region: operator.jurisdiction,
+        sm2PrivateKey,
+        sm2PublicKey,
+        macKey,
+        nextTapSequence: 1,
+        clockSkewMs: 0,
+      },
       listSigningKeys: [new KeystoreProvider(gateway.keystore).listSigningKey()],
     };
   }
