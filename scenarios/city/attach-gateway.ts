@@ -38,7 +38,7 @@ const HEALTH_TIMEOUT_MS = 1_000;
 export async function attachGateway(settings: Settings): Promise<AttachedGateway> {
   const baseUrl = `http://${settings.host}:${settings.port}`;
   if (!(await isGateway(baseUrl))) {
-    const own = await startOwnGateway({});
+    const own = await detachedOnSignal(startOwnGateway({}));
     return { ...own, description: `no gateway at ${baseUrl}: started one of its own at ${own.baseUrl}` };
   }
   const keystore = openKeystore(settings)?.keystore;
@@ -57,6 +57,35 @@ export async function attachGateway(settings: Settings): Promise<AttachedGateway
     detach: () => Promise.resolve(),
   };
 }
+
+/** Ctrl-C, also while it still starts: what was made for this run goes, and with it the command. */
+async function detachedOnSignal(starting: Promise<OwnGateway>): Promise<OwnGateway> {
+  const end = (): void => {
+    void starting.then((own) => own.detach()).finally(() => process.exit(INTERRUPTED_EXIT));
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  // A keypress may reach us twice, from the terminal and from npm.
+  let isEnding = false;
+  const once = (): void => {
+    if (!isEnding) end();
+    isEnding = true;
+  };
+  for (const signal of signals) process.on(signal, once);
+  try {
+    const own = await starting;
+    const detach = async (): Promise<void> => {
+      await own.detach();
+      for (const signal of signals) process.off(signal, once);
+    };
+    return { ...own, detach };
+  } catch (error) {
+    for (const signal of signals) process.off(signal, once);
+    throw error;
+  }
+}
+
+/** As a shell counts a command that SIGINT has ended. */
+const INTERRUPTED_EXIT = 130;
 
 async function isGateway(baseUrl: string): Promise<boolean> {
   try {
