@@ -1,9 +1,9 @@
 import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { hex } from '@tapgate/sdk/emv/hex';
-import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import { HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import type { HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 import { encodeTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
-import { isoDate, type TapSequence } from '@tapgate/sdk/wire/identifiers';
+import type { TapSequence } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
 import type { Refusal } from '@tapgate/sdk/wire/refusals';
 import type { AskedGateway } from '@tapgate/sdk/tap-record/asked-gateway';
@@ -19,7 +19,7 @@ import type { TapRisk } from './journal/unsent-taps.ts';
 import type { KernelOutcome } from './kernel/kernel-outcome.ts';
 import { decideRestart } from './kernel/restart.ts';
 import { tapTransaction } from './kernel/tap-transaction.ts';
-import type { TapParameters } from './kernel/terminal-data.ts';
+import { localClockAt, type TapParameters } from './kernel/terminal-data.ts';
 import { checkTerminalProfile, type TerminalProfile } from './kernel/terminal-profile.ts';
 
 export type ValidatorSettings = {
@@ -104,6 +104,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
     caKeys: typeof settings.caKeys === 'function' ? settings.caKeys() : settings.caKeys,
     revokedIssuerCertificates: settings.revokedIssuerCertificates ?? new Set<string>(),
   });
+  const macKey = new HmacSm3Key(terminal.macKey);
   const stopwatch = settings.stopwatch ?? (() => performance.now());
   let recentTaps = journal.recentTaps();
 
@@ -178,7 +179,7 @@ export function createValidator(settings: ValidatorSettings): Validator {
               ...asked,
               exchange,
             }),
-            (macInput) => hmacSm3(terminal.macKey, macInput),
+            (macInput) => macKey.tag(macInput),
           ),
         recentTap,
         decision.decision === 'open' ? risk : { ...risk, amountFen: 0 },
@@ -207,11 +208,9 @@ function amountOf(settings: ValidatorSettings, keyedAmountFen: Fen | undefined):
 
 /** Date and time of the terminal's own place, and a number that no card can foresee. */
 function tapParameters(settings: ValidatorSettings, amountFen: Fen): TapParameters {
-  const local = new Date(settings.clock() + settings.terminal.utcOffsetMinutes * 60_000).toISOString();
   return {
     amountFen,
-    localDate: isoDate(local.slice(0, 10)),
-    localTime: local.slice(11, 19).replaceAll(':', ''),
+    ...localClockAt(settings.clock(), settings.terminal.utcOffsetMinutes),
     unpredictableNumber: settings.random(4),
   };
 }

@@ -61,11 +61,15 @@ export type DolSource = ReadonlyMap<string, Uint8Array>;
  * @spec pboc-contactless.md 2.4, padding rules (sure: emv-utils)
  */
 export function buildDolData(entries: readonly DolEntry[], sources: readonly DolSource[]): Uint8Array {
-  const data = new Uint8Array(entries.reduce((total, entry) => total + entry.length, 0));
+  let total = 0;
+  for (const { length } of entries) total += length;
+  const data = new Uint8Array(total);
   let at = 0;
   for (const { tag, length } of entries) {
     const value = firstValue(sources, tag);
-    if (value !== undefined) fill(data.subarray(at, at + length), value, findTag(tag)?.format ?? 'b');
+    // Most values have the length that is asked for; only another one needs its format.
+    if (value?.length === length) data.set(value, at);
+    else if (value !== undefined) fill(data.subarray(at, at + length), value, findTag(tag)?.format ?? 'b');
     at += length;
   }
   return data;

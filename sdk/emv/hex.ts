@@ -1,5 +1,16 @@
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).toUpperCase().padStart(2, '0'),
+);
+/** Names of applications, keys and cards are this short; calling into the engine for them costs three times their text. */
+const SHORT_BYTES = 16;
+
 /** Bytes as the specifications print them: upper-case hex, no spaces. */
 export function hex(bytes: Uint8Array): string {
+  if (bytes.length <= SHORT_BYTES) {
+    let text = '';
+    for (const byte of bytes) text += HEX_OF_BYTE[byte] ?? '';
+    return text;
+  }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex').toUpperCase();
 }
 

@@ -1,6 +1,6 @@
-import { isOnSm2Curve, type Sm2PublicKey } from '../gm/sm2.ts';
+import { importSm2PublicKey, isOnSm2Curve, type Sm2PublicKey } from '../gm/sm2.ts';
 import type { IsoDate } from '../wire/identifiers.ts';
-import { joinByLayout, splitByLayout } from './byte-layout.ts';
+import { type FieldPlace, joinByLayout, placesOf } from './byte-layout.ts';
 import type { Sm2CaKey } from './ca-keys.ts';
 import type { Pan } from './card-identity.ts';
 import { isValidOn, issuerCertificateName, matchesIssuer, matchesPan } from './certificate-rules.ts';
@@ -41,35 +41,43 @@ export type Sm2IccCertificate = Sm2CertificateFields & { readonly format: number
 
 /** The fields of tag 90; null when it is not 142 bytes. Nothing is judged. */
 export function parseIssuerCertificate(certificate: Uint8Array): Sm2IssuerCertificate | null {
-  const fields = splitByLayout(SM2_ISSUER_LAYOUT, certificate);
-  if (fields === null) return null;
-  return { format: byteOf(fields.format), issuerId: fields.issuer_id, ...certificateFields(fields) };
+  const { bytes, places } = ISSUER_PLACES;
+  if (certificate.length !== bytes) return null;
+  const format = certificate[places.format.start] ?? 0;
+  return { format, issuerId: cut(certificate, places.issuer_id), ...tailFields(certificate, places) };
 }
 
 /** The fields of tag 9F46; null when it is not 148 bytes. Nothing is judged. */
 export function parseIccCertificate(certificate: Uint8Array): Sm2IccCertificate | null {
-  const fields = splitByLayout(SM2_ICC_LAYOUT, certificate);
-  if (fields === null) return null;
-  return { format: byteOf(fields.format), pan: fields.pan, ...certificateFields(fields) };
+  const { bytes, places } = ICC_PLACES;
+  if (certificate.length !== bytes) return null;
+  const format = certificate[places.format.start] ?? 0;
+  return { format, pan: cut(certificate, places.pan), ...tailFields(certificate, places) };
 }
 
-type TailFields = Readonly<Record<Exclude<Sm2IssuerField & Sm2IccField, 'format'>, Uint8Array>>;
+const ISSUER_PLACES = placesOf(SM2_ISSUER_LAYOUT);
+const ICC_PLACES = placesOf(SM2_ICC_LAYOUT);
 
-function certificateFields(fields: TailFields): Sm2CertificateFields {
+type TailField = Exclude<Sm2IssuerField & Sm2IccField, 'format'>;
+
+function tailFields(
+  certificate: Uint8Array,
+  places: Readonly<Record<TailField, FieldPlace>>,
+): Sm2CertificateFields {
   return {
-    expiryMmyy: fields.expiry_mmyy,
-    serial: fields.serial,
-    signatureAlgorithm: byteOf(fields.signature_alg),
-    encryptionAlgorithm: byteOf(fields.encryption_alg),
-    parameterId: byteOf(fields.parameter_id),
-    keyLength: byteOf(fields.key_length),
-    publicKeyXy: fields.public_key_xy,
-    signatureRs: fields.signature_rs,
+    expiryMmyy: cut(certificate, places.expiry_mmyy),
+    serial: cut(certificate, places.serial),
+    signatureAlgorithm: certificate[places.signature_alg.start] ?? 0,
+    encryptionAlgorithm: certificate[places.encryption_alg.start] ?? 0,
+    parameterId: certificate[places.parameter_id.start] ?? 0,
+    keyLength: certificate[places.key_length.start] ?? 0,
+    publicKeyXy: cut(certificate, places.public_key_xy),
+    signatureRs: cut(certificate, places.signature_rs),
   };
 }
 
-function byteOf(field: Uint8Array): number {
-  return field[0] ?? 0;
+function cut(certificate: Uint8Array, place: FieldPlace): Uint8Array {
+  return certificate.subarray(place.start, place.end);
 }
 
 /** What a certificate is judged by. `onDate` null: expiry is not judged; `pan` null: no PAN is compared. */
@@ -95,15 +103,40 @@ export type PreparedIssuerCertificate =
 export function prepareIssuerCertificate(
   value: Uint8Array | undefined,
   caKey: Sm2CaKey,
-  context: CertificateContext & { readonly revoked?: ReadonlySet<string> },
+  context: IssuerCertificateContext,
 ): PreparedIssuerCertificate {
+  return judgeIssuerCertificate(value, caKey, context, pointOf);
+}
+
+type IssuerCertificateContext = CertificateContext & { readonly revoked?: ReadonlySet<string> };
+
+/**
+ * Takes the key that a certificate certifies; null when it is none. Whoever verifies imports it, which finds out by itself
+ * whether it is a point of the curve, so that nobody asks twice.
+ */
+type KeyTaker<Key> = (publicKeyXy: Uint8Array) => Key | null;
+
+function pointOf(publicKeyXy: Uint8Array): Uint8Array | null {
+  return isOnSm2Curve(publicKeyXy) ? publicKeyXy : null;
+}
+
+type JudgedCertificate<Certificate, Key> =
+  ({ readonly ok: true; readonly certificate: Certificate; readonly key: Key } & Sm2Claim) | OdaRefused;
+
+function judgeIssuerCertificate<Key>(
+  value: Uint8Array | undefined,
+  caKey: Sm2CaKey,
+  context: IssuerCertificateContext,
+  takeKey: KeyTaker<Key>,
+): JudgedCertificate<Sm2IssuerCertificate, Key> {
   if (value === undefined) return odaRefused('oda_data_missing', '90');
   const certificate = parseIssuerCertificate(value);
   if (certificate === null) return odaRefused('issuer_certificate_length_invalid', '90');
   if (certificate.format !== 0x12) return odaRefused('issuer_certificate_format_invalid', '90');
   if (!areAlgorithmsTaken(certificate, context.profile))
     return odaRefused('issuer_certificate_algorithm_unsupported', '90');
-  if (!isKeyTaken(certificate)) return odaRefused('issuer_public_key_invalid', '90');
+  const key = keyOf(certificate, takeKey);
+  if (key === null) return odaRefused('issuer_public_key_invalid', '90');
   if (context.pan !== null && !matchesIssuer(context.pan, certificate.issuerId)) {
     return odaRefused('issuer_identifier_mismatch', '90');
   }
@@ -115,6 +148,7 @@ export function prepareIssuerCertificate(
   return {
     ok: true,
     certificate,
+    key,
     publicKeyXy: caKey.publicKey.xy,
     message: value.subarray(0, value.length - SIGNATURE_BYTES),
     signatureRs: certificate.signatureRs,
@@ -132,12 +166,14 @@ function areAlgorithmsTaken(
   );
 }
 
-function isKeyTaken(certificate: Sm2CertificateFields): boolean {
-  return certificate.keyLength === 0x40 && isOnSm2Curve(certificate.publicKeyXy);
+function keyOf<Key>(certificate: Sm2CertificateFields, takeKey: KeyTaker<Key>): Key | null {
+  return certificate.keyLength === 0x40 ? takeKey(certificate.publicKeyXy) : null;
 }
 
+/** With the certified key ready to verify with. */
 export type VerifiedIssuerCertificate =
-  { readonly ok: true; readonly certificate: Sm2IssuerCertificate } | OdaRefused;
+  | { readonly ok: true; readonly certificate: Sm2IssuerCertificate; readonly publicKey: Sm2PublicKey }
+  | OdaRefused;
 
 /**
  * Decides whether an issuer certificate is genuine and in force.
@@ -147,13 +183,13 @@ export type VerifiedIssuerCertificate =
 export function verifyIssuerCertificate(
   value: Uint8Array | undefined,
   caKey: Sm2CaKey,
-  context: CertificateContext & { readonly revoked?: ReadonlySet<string> },
+  context: IssuerCertificateContext,
 ): VerifiedIssuerCertificate {
-  const prepared = prepareIssuerCertificate(value, caKey, context);
-  if (!prepared.ok) return prepared;
-  if (!holdsSm2Claim(prepared, caKey.publicKey))
+  const judged = judgeIssuerCertificate(value, caKey, context, importSm2PublicKey);
+  if (!judged.ok) return judged;
+  if (!holdsSm2Claim(judged, caKey.publicKey))
     return odaRefused('issuer_certificate_signature_invalid', '90');
-  return { ok: true, certificate: prepared.certificate };
+  return { ok: true, certificate: judged.certificate, publicKey: judged.key };
 }
 
 export type PreparedIccCertificate =
@@ -174,13 +210,23 @@ export function prepareIccCertificate(
   staticData: Uint8Array,
   context: CertificateContext,
 ): PreparedIccCertificate {
+  return judgeIccCertificate(value, issuerKeyXy, staticData, { ...context, takeKey: pointOf });
+}
+
+function judgeIccCertificate<Key>(
+  value: Uint8Array | undefined,
+  issuerKeyXy: Uint8Array,
+  staticData: Uint8Array,
+  context: CertificateContext & { readonly takeKey: KeyTaker<Key> },
+): JudgedCertificate<Sm2IccCertificate, Key> {
   if (value === undefined) return odaRefused('oda_data_missing', '9F46');
   const certificate = parseIccCertificate(value);
   if (certificate === null) return odaRefused('icc_certificate_length_invalid', '9F46');
   if (certificate.format !== 0x14) return odaRefused('icc_certificate_format_invalid', '9F46');
   if (!areAlgorithmsTaken(certificate, context.profile))
     return odaRefused('icc_certificate_algorithm_unsupported', '9F46');
-  if (!isKeyTaken(certificate)) return odaRefused('icc_public_key_invalid', '9F46');
+  const key = keyOf(certificate, context.takeKey);
+  if (key === null) return odaRefused('icc_public_key_invalid', '9F46');
   if (context.pan !== null && !matchesPan(context.pan, certificate.pan))
     return odaRefused('icc_pan_mismatch', '9F46');
   if (!isValidOn(certificate.expiryMmyy, context.onDate))
@@ -188,14 +234,17 @@ export function prepareIccCertificate(
   return {
     ok: true,
     certificate,
+    key,
     publicKeyXy: issuerKeyXy,
     message: Buffer.concat([value.subarray(0, value.length - SIGNATURE_BYTES), staticData]),
     signatureRs: certificate.signatureRs,
   };
 }
 
+/** With the certified key ready to verify with. */
 export type VerifiedIccCertificate =
-  { readonly ok: true; readonly certificate: Sm2IccCertificate } | OdaRefused;
+  | { readonly ok: true; readonly certificate: Sm2IccCertificate; readonly publicKey: Sm2PublicKey }
+  | OdaRefused;
 
 /**
  * Decides whether a card certificate is genuine and in force, over this static data.
@@ -210,10 +259,13 @@ export function verifyIccCertificate(
   context: CertificateContext,
   issuerKey?: Sm2PublicKey,
 ): VerifiedIccCertificate {
-  const prepared = prepareIccCertificate(value, issuerKeyXy, staticData, context);
-  if (!prepared.ok) return prepared;
-  if (!holdsSm2Claim(prepared, issuerKey)) return odaRefused('icc_certificate_signature_invalid', '9F46');
-  return { ok: true, certificate: prepared.certificate };
+  const judged = judgeIccCertificate(value, issuerKeyXy, staticData, {
+    ...context,
+    takeKey: importSm2PublicKey,
+  });
+  if (!judged.ok) return judged;
+  if (!holdsSm2Claim(judged, issuerKey)) return odaRefused('icc_certificate_signature_invalid', '9F46');
+  return { ok: true, certificate: judged.certificate, publicKey: judged.key };
 }
 
 /** Signs a message with a key that the caller holds: r and s, 64 bytes. */

@@ -28,7 +28,7 @@ export class Sm2PublicKey {
   /** @returns null when the bytes are not a point of the curve, whoever sent them */
   static import(xy: Uint8Array): Sm2PublicKey | null {
     if (!isOnSm2Curve(xy)) return null;
-    const own = Uint8Array.from(xy);
+    const own = xy.slice();
     return new Sm2PublicKey(own, gm.sm2.importPublicKey(own));
   }
 

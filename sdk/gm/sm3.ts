@@ -29,7 +29,8 @@ export class HmacSm3Key {
 
   constructor(key: Uint8Array) {
     const shortKey = key.length > BLOCK_BYTES ? sm3(key) : key;
-    for (const [index, byte] of shortKey.entries()) {
+    for (let index = 0; index < shortKey.length; index++) {
+      const byte = shortKey[index] ?? 0;
       this.#inner[index] = byte ^ 0x36;
       this.#outer[index] = byte ^ 0x5c;
     }

@@ -94,52 +94,83 @@ function byteAt(bytes: Uint8Array, offset: number, limit: number): number | null
 }
 
 /**
+ * A tag as a number by which tags ascend as they do when printed (5F2A before 95 before 9F02): its bytes from the left. No tag is
+ * the beginning of another, so that this order is that of the texts.
+ */
+export function tagRank(tag: number): number {
+  if (tag <= 0xff) return tag * 0x10000;
+  return tag <= 0xffff ? tag * 0x100 : tag;
+}
+
+/**
  * Writes objects one after the other into one piece of memory, each in its shortest form.
  *
- * @throws RangeError from `write` for a value over 65,535 bytes, a tag over three bytes, or when the capacity is used up
+ * @throws RangeError for a value over 65,535 bytes, a tag over three bytes, or when the capacity is used up
  */
 export class CanonicalWriter {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  /** Room for the header of an object around all of them is left in front, so that it costs no copy. */
+  #at = HEADER_BYTES_MAX;
 
+  /** @param capacity in bytes, of all objects with their headers */
   constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
+    this.#bytes = new Uint8Array(HEADER_BYTES_MAX + capacity);
   }
 
   write(tag: number, value: Uint8Array): void {
-    const length = value.length;
-    this.#number(tag, tagByteCount(tag));
-    if (length < 0x80) this.#number(length, 1);
-    else {
-      const count = length <= 0xff ? 1 : 2;
-      if (length > 0xffff) throw new RangeError('value over 65,535 bytes');
-      this.#number(0x80 + count, 1);
-      this.#number(length, count);
-    }
-    this.#bytes.set(value, this.#at);
-    this.#at += length;
+    this.begin(tag, value.length);
+    this.append(value);
   }
 
-  /** A view of what was written so far. */
+  /** Tag and length of an object whose value is appended in parts. */
+  begin(tag: number, length: number): void {
+    const headerBytes = headerByteCount(tag, length);
+    if (this.#at + headerBytes + length > this.#bytes.length) throw new RangeError('the capacity is used up');
+    writeHeader(this.#bytes, this.#at, tag, length);
+    this.#at += headerBytes;
+  }
+
+  append(part: Uint8Array): void {
+    this.#bytes.set(part, this.#at);
+    this.#at += part.length;
+  }
+
+  /** A view of the last so many bytes that were written. */
+  last(count: number): Uint8Array {
+    return this.#bytes.subarray(this.#at - count, this.#at);
+  }
+
+  /** A view of the objects written so far. */
   written(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    return this.#bytes.subarray(HEADER_BYTES_MAX, this.#at);
   }
 
-  #number(value: number, count: number): void {
-    if (this.#at + count > this.#bytes.length) throw new RangeError('the capacity is used up');
-    for (let shift = (count - 1) * 8; shift >= 0; shift -= 8)
-      this.#bytes[this.#at++] = (value >> shift) & 0xff;
+  /** A view of one object whose value is all that was written; nothing can be written before it afterwards. */
+  writtenAs(tag: number): Uint8Array {
+    const length = this.#at - HEADER_BYTES_MAX;
+    const start = HEADER_BYTES_MAX - headerByteCount(tag, length);
+    writeHeader(this.#bytes, start, tag, length);
+    return this.#bytes.subarray(start, this.#at);
   }
 }
 
-/** One object in its shortest form. @throws RangeError as CanonicalWriter */
-export function writeCanonicalObject(tag: number, value: Uint8Array): Uint8Array {
-  const writer = new CanonicalWriter(HEADER_BYTES_MAX + value.length);
-  writer.write(tag, value);
-  return writer.written();
-}
-
+/** Three bytes of tag, three of length. */
 const HEADER_BYTES_MAX = 6;
+
+function headerByteCount(tag: number, length: number): number {
+  if (length > 0xffff) throw new RangeError('value over 65,535 bytes');
+  return tagByteCount(tag) + (length < 0x80 ? 1 : length <= 0xff ? 2 : 3);
+}
+
+function writeHeader(bytes: Uint8Array, start: number, tag: number, length: number): void {
+  let at = start;
+  for (let shift = (tagByteCount(tag) - 1) * 8; shift >= 0; shift -= 8) bytes[at++] = (tag >> shift) & 0xff;
+  if (length > 0xff) {
+    bytes[at++] = 0x82;
+    bytes[at++] = length >> 8;
+  } else if (length >= 0x80) bytes[at++] = 0x81;
+  bytes[at] = length & 0xff;
+}
 
 function tagByteCount(tag: number): number {
   if (!Number.isInteger(tag) || tag <= 0 || tag > 0xffffff) throw new RangeError('tag of one to three bytes');

@@ -1,6 +1,6 @@
 import type { Pan } from '../emv/card-identity.ts';
 import { hex } from '../emv/hex.ts';
-import { hmacSm3 } from '../gm/sm3.ts';
+import { HmacSm3Key } from '../gm/sm3.ts';
 
 /** The name of a card on a list that goes to terminals: 32 upper-case hex digits. */
 export type HotlistKey = string & { readonly __id: 'hotlistKey' };
@@ -12,12 +12,13 @@ const KEY_BYTES = 16;
  * bytes. The key comes with the list and changes with it, so that a list that gets lost names nobody in the gateway's books;
  * the gateway's token key never leaves it.
  *
- * @param listKey 32 bytes
+ * @param listKey 32 bytes; or made ready, by who names card after card
  */
 export function hotlistKey(
-  listKey: Uint8Array,
+  listKey: Uint8Array | HmacSm3Key,
   card: { readonly pan: Pan; readonly panSequenceNumber: string },
 ): HotlistKey {
   const digits = Buffer.from(`${card.pan.reveal()}${card.panSequenceNumber}`, 'ascii');
-  return hex(hmacSm3(listKey, digits).subarray(0, KEY_BYTES)) as HotlistKey;
+  const key = listKey instanceof HmacSm3Key ? listKey : new HmacSm3Key(listKey);
+  return hex(key.tag(digits).subarray(0, KEY_BYTES)) as HotlistKey;
 }

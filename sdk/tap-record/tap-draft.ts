@@ -2,12 +2,7 @@ import { bcdDigits, bcdFromDigits } from '../emv/bcd.ts';
 import { type Pan, parsePan } from '../emv/card-identity.ts';
 import { isTerminalId, type TerminalId } from '../wire/identifiers.ts';
 import { type Refusal, refuse } from '../wire/refusals.ts';
-import {
-  type CanonicalObject,
-  CanonicalWriter,
-  readCanonicalObjects,
-  writeCanonicalObject,
-} from './canonical-tlv.ts';
+import { type CanonicalObject, CanonicalWriter, readCanonicalObjects } from './canonical-tlv.ts';
 import { asciiText, MAC_BYTES, MAC_TAG } from './tap-record-layout.ts';
 
 /**
@@ -64,7 +59,7 @@ export function encodeTapDraft(draft: TapDraft, mac: (macInput: Uint8Array) => U
   fields.write(0x5f34, bcdFromDigits(panSequenceNumber, 1));
   fields.write(0x9f36, Uint8Array.of(atc >> 8, atc & 0xff));
   fields.write(MAC_TAG, mac(fields.written()));
-  const bytes = writeCanonicalObject(DRAFT_TAG, fields.written());
+  const bytes = fields.writtenAs(DRAFT_TAG);
   if (bytes.length !== DRAFT_BYTES || atc >> 16 !== 0) throw new RangeError('not a tap draft');
   return bytes;
 }

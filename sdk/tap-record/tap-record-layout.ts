@@ -2,7 +2,7 @@ import { isTerminalId } from '../wire/identifiers.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
 import { unpackAsked } from './asked-gateway.ts';
-import { readCanonicalHeader } from './canonical-tlv.ts';
+import { readCanonicalHeader, tagRank } from './canonical-tlv.ts';
 
 /** The tag of the whole record and of its MAC; the drawing of all of them stands in `tap-record.ts`. */
 export const RECORD_TAG = 0xe1;
@@ -65,7 +65,8 @@ function isIndexOf(list: readonly string[]): (value: Uint8Array) => boolean {
 
 /** Printing ASCII without the space: a name that can stand in a URL, a log line and a CSV cell. */
 function isName(value: Uint8Array): boolean {
-  return value.every((byte) => byte >= 0x21 && byte <= 0x7e);
+  for (const byte of value) if (byte < 0x21 || byte > 0x7e) return false;
+  return true;
 }
 
 /** A refusal's code as a word. A terminal of another release may know codes that this one does not. */
@@ -87,8 +88,7 @@ export function areAscendingDataObjects(bytes: Uint8Array, from: number, to: num
   for (let at = from; at < to;) {
     const header = readCanonicalHeader(bytes, at, to);
     if (header === null) return false;
-    // Bytes of a tag from the left, so that 5F2A comes before 95 and 95 before 9F02; no tag is another's beginning.
-    const rank = header.tag <= 0xff ? header.tag << 16 : header.tag <= 0xffff ? header.tag << 8 : header.tag;
+    const rank = tagRank(header.tag);
     if (rank <= last) return false;
     last = rank;
     at = header.end;

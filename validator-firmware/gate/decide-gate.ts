@@ -39,11 +39,16 @@ export type GateDecision =
  * @spec pboc-contactless.md 2.7 (the hotlist needs the PAN, so it comes after GPO), 2.8 (same card again)
  */
 export function decideGate(facts: GateFacts): GateDecision {
-  const refusals = [facts.outcome.refusal, ...standingRefusals(facts), ...gateRefusals(facts)];
-  const [first] = refusals
-    .filter((refusal) => refusal !== null)
-    .sort((a, b) => refusalRank(a.code) - refusalRank(b.code));
-  return first === undefined ? { decision: 'open' } : { decision: 'deny', refusal: first };
+  let first: Refusal | null = facts.outcome.refusal;
+  for (const refusals of [standingRefusals(facts), gateRefusals(facts)])
+    for (const refusal of refusals) if (refusal !== null && isBefore(refusal, first)) first = refusal;
+  return first === null ? OPEN : { decision: 'deny', refusal: first };
+}
+
+const OPEN: GateDecision = { decision: 'open' };
+
+function isBefore(refusal: Refusal, other: Refusal | null): boolean {
+  return other === null || refusalRank(refusal.code) < refusalRank(other.code);
 }
 
 /** What is known of this card: asked only for one whose proof holds, because anybody can claim to be somebody else's card. */

@@ -1,4 +1,5 @@
 import type { Pan } from '@tapgate/sdk/emv/card-identity';
+import { HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import { hotlistKey, type HotlistKey } from '@tapgate/sdk/tap-record/hotlist-key';
 
 /** The hotlist as a gate holds it: one version, complete, read-only. */
@@ -17,7 +18,8 @@ export function hotlistOfKeys(
   keys: Iterable<HotlistKey>,
 ): HotlistSnapshot {
   const held = new Set(keys);
-  const { version, publishedAtMs, listKey } = list;
+  const { version, publishedAtMs } = list;
+  const listKey = new HmacSm3Key(list.listKey);
   return {
     version,
     publishedAtMs,

@@ -1,5 +1,5 @@
 import { bcdFromNumber } from '@tapgate/sdk/emv/bcd';
-import { readCanonicalObjects, writeCanonicalObject } from '@tapgate/sdk/tap-record/canonical-tlv';
+import { readCanonicalHeader, tagRank } from '@tapgate/sdk/tap-record/canonical-tlv';
 import type { AskedGateway } from '@tapgate/sdk/tap-record/asked-gateway';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
@@ -20,6 +20,7 @@ export type TerminalPlace = {
 /** 9F41, transaction sequence counter: up to eight digits, for clearing; the tap sequence in full stands in C3. */
 const SEQUENCE_COUNTER_TAG = 0x9f41;
 const SEQUENCE_COUNTER_BYTES = 4;
+const SEQUENCE_COUNTER_HEADER = Uint8Array.of(0x9f, 0x41, SEQUENCE_COUNTER_BYTES);
 
 /** Puts a tap together as it is journalled and sent: place, decision, versions held, and the exchange verbatim. */
 export function tapRecordOf(
@@ -58,11 +59,24 @@ export function tapRecordOf(
 
 /** Adds 9F41 at its place in ascending order: the sequence is given out after the card was asked. */
 function withSequenceCounter(terminalData: Uint8Array, sequence: TapSequence): Uint8Array {
-  const objects = readCanonicalObjects(terminalData, 0, terminalData.length);
-  if (objects === null) throw new RangeError('terminal data of our own that cannot be read');
+  const at = placeOf(SEQUENCE_COUNTER_TAG, terminalData);
   const digits = bcdFromNumber(sequence % 10 ** (2 * SEQUENCE_COUNTER_BYTES), SEQUENCE_COUNTER_BYTES);
-  const counter = writeCanonicalObject(SEQUENCE_COUNTER_TAG, digits);
-  const following = objects.find((object) => object.tag.toString(16) > SEQUENCE_COUNTER_TAG.toString(16));
-  const at = following?.start ?? terminalData.length;
-  return Buffer.concat([terminalData.subarray(0, at), counter, terminalData.subarray(at)]);
+  const header = SEQUENCE_COUNTER_HEADER.length;
+  const whole = new Uint8Array(terminalData.length + header + SEQUENCE_COUNTER_BYTES);
+  whole.set(terminalData.subarray(0, at));
+  whole.set(SEQUENCE_COUNTER_HEADER, at);
+  whole.set(digits, at + header);
+  whole.set(terminalData.subarray(at), at + header + SEQUENCE_COUNTER_BYTES);
+  return whole;
+}
+
+/** Where an object of that tag stands among objects in ascending order. */
+function placeOf(tag: number, objects: Uint8Array): number {
+  for (let at = 0; at < objects.length;) {
+    const header = readCanonicalHeader(objects, at, objects.length);
+    if (header === null) throw new RangeError('terminal data of our own that cannot be read');
+    if (tagRank(header.tag) > tagRank(tag)) return at;
+    at = header.end;
+  }
+  return objects.length;
 }

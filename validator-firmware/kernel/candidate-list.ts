@@ -28,21 +28,22 @@ export function candidatesOfDirectory(
 ): readonly Candidate[] | null {
   const parsed = parseTlv(fci);
   if (!parsed.ok || parsed.nodes[0]?.tag !== '6F') return null;
-  const entries = findAll(parsed.nodes, '61').flatMap((entry) => {
-    const dfName = entry.children?.find((node) => node.tag === '4F')?.value;
-    const indicator = entry.children?.find((node) => node.tag === '87')?.value[0] ?? 0;
-    const isName = dfName !== undefined && dfName.length >= 5 && dfName.length <= 16;
-    if (!isName || (indicator & 0x80) !== 0) return [];
-    const priority = indicator & 0x0f;
-    return [{ dfName, name: hex(dfName), priority: priority === 0 ? LAST_PRIORITY : priority }];
-  });
-  const byCardPriority = entries.sort((a, b) => a.priority - b.priority);
-  return applications.flatMap((prepared) =>
-    byCardPriority
-      .filter((entry) => isTaken(prepared, entry.name))
-      .map((entry) => ({ dfName: entry.dfName, prepared })),
-  );
+  const entries: DirectoryEntry[] = [];
+  for (const { children = [] } of findAll(parsed.nodes, '61')) {
+    const dfName = children.find((node) => node.tag === '4F')?.value;
+    const indicator = children.find((node) => node.tag === '87')?.value[0] ?? 0;
+    if (dfName === undefined || dfName.length < 5 || dfName.length > 16 || (indicator & 0x80) !== 0) continue;
+    entries.push({ dfName, name: hex(dfName), priority: indicator & 0x0f || LAST_PRIORITY });
+  }
+  if (entries.length > 1) entries.sort((a, b) => a.priority - b.priority);
+  const candidates: Candidate[] = [];
+  for (const prepared of applications)
+    for (const { dfName, name } of entries)
+      if (isTaken(prepared, name)) candidates.push({ dfName, prepared });
+  return candidates;
 }
+
+type DirectoryEntry = { readonly dfName: Uint8Array; readonly name: string; readonly priority: number };
 
 /** The terminal's own list as candidates, for a card without a directory. */
 export function candidatesOfTerminal(applications: readonly PreparedApplication[]): readonly Candidate[] {

@@ -44,5 +44,5 @@ export const SW_OK = 0x9000;
 
 /** A status word as it is printed, for the trace: it is the card's, but names nobody. */
 export function statusWordText(sw: number): string {
-  return sw.toString(16).toUpperCase().padStart(4, '0');
+  return sw === SW_OK ? '9000' : sw.toString(16).toUpperCase().padStart(4, '0');
 }

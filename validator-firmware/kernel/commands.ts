@@ -1,6 +1,9 @@
 /** SELECT by name: 00 A4 04 00 Lc name 00 (pboc-contactless.md 2.2 rows 1 and 2). */
 export function selectCommand(name: Uint8Array): Uint8Array {
-  return Buffer.concat([Uint8Array.of(0x00, 0xa4, 0x04, 0x00, name.length), name, Uint8Array.of(0x00)]);
+  const command = new Uint8Array(6 + name.length);
+  command.set([0x00, 0xa4, 0x04, 0x00, name.length]);
+  command.set(name, 5);
+  return command;
 }
 
 /** The PDOL data that still fits a short command with its template 83. */
@@ -11,11 +14,11 @@ export const PDOL_DATA_BYTES_MAX = 252;
  * (pboc-contactless.md 2.4).
  */
 export function processingOptionsCommand(pdolData: Uint8Array): Uint8Array {
-  const length = pdolData.length < 0x80 ? [pdolData.length] : [0x81, pdolData.length];
-  const template = Buffer.concat([Uint8Array.of(0x83, ...length), pdolData]);
-  return Buffer.concat([
-    Uint8Array.of(0x80, 0xa8, 0x00, 0x00, template.length),
-    template,
-    Uint8Array.of(0x00),
-  ]);
+  const { length } = pdolData;
+  const template = length < 0x80 ? [0x83, length] : [0x83, 0x81, length];
+  const templateBytes = template.length + length;
+  const command = new Uint8Array(6 + templateBytes);
+  command.set([0x80, 0xa8, 0x00, 0x00, templateBytes, ...template]);
+  command.set(pdolData, 5 + template.length);
+  return command;
 }

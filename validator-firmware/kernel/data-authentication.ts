@@ -58,7 +58,7 @@ function proveAct(
   });
   const atc = objectOf(cardObjects, '9F36');
   return cardKey.algorithm === 'SM2'
-    ? verifyDynamicSignature({ sdad, iccKeyXy: cardKey.publicKeyXy, terminalData, atc })
+    ? verifyDynamicSignature({ sdad, iccKeyXy: cardKey.publicKey.xy, terminalData, atc }, cardKey.publicKey)
     : verifyRsaDynamicSignature({ sdad, iccKey: cardKey.publicKey, terminalData, atc });
 }
 

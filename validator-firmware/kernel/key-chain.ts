@@ -6,6 +6,7 @@ import { odaRefused, type OdaRefused } from '@tapgate/sdk/emv/oda-refusal';
 import { verifyRsaIccCertificate, verifyRsaIssuerCertificate } from '@tapgate/sdk/emv/rsa-certificates';
 import type { RsaPublicKey } from '@tapgate/sdk/emv/rsa-recovery';
 import { verifyIccCertificate, verifyIssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
+import type { Sm2PublicKey } from '@tapgate/sdk/gm/sm2';
 import type { DataObjects } from '@tapgate/sdk/tap-record/card-exchange';
 import { chainOf } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
@@ -29,7 +30,7 @@ export type CardToProve = {
 };
 
 export type ProvenKey =
-  | { readonly algorithm: 'SM2'; readonly publicKeyXy: Uint8Array }
+  | { readonly algorithm: 'SM2'; readonly publicKey: Sm2PublicKey }
   | { readonly algorithm: 'RSA'; readonly publicKey: RsaPublicKey };
 export type ProvenKeyResult = { readonly ok: true; readonly key: ProvenKey } | OdaRefused;
 
@@ -52,8 +53,7 @@ export function proveIssuerKey(card: CardToProve): ProvenKeyResult {
     const caKey = findCaKey(authority.caKeys, { ...name, algorithm: 'SM2' }, onDate);
     if (!caKey.ok) return caKey;
     const issuer = verifyIssuerCertificate(certificate, caKey.key, context);
-    if (!issuer.ok) return issuer;
-    return { ok: true, key: { algorithm: 'SM2', publicKeyXy: issuer.certificate.publicKeyXy } };
+    return issuer.ok ? { ok: true, key: { algorithm: 'SM2', publicKey: issuer.publicKey } } : issuer;
   }
   const caKey = findCaKey(authority.caKeys, { ...name, algorithm: 'RSA' }, onDate);
   if (!caKey.ok) return caKey;
@@ -76,9 +76,9 @@ export function proveCardKey(
   const { objects, onDate, pan } = card;
   const context = { pan, onDate };
   if (issuerKey.algorithm === 'SM2') {
-    const own = verifyIccCertificate(objects.get('9F46'), issuerKey.publicKeyXy, staticData, context);
-    if (!own.ok) return own;
-    return { ok: true, key: { algorithm: 'SM2', publicKeyXy: own.certificate.publicKeyXy } };
+    const { publicKey } = issuerKey;
+    const own = verifyIccCertificate(objects.get('9F46'), publicKey.xy, staticData, context, publicKey);
+    return own.ok ? { ok: true, key: { algorithm: 'SM2', publicKey: own.publicKey } } : own;
   }
   const parts = {
     certificate: objects.get('9F46'),

@@ -49,7 +49,7 @@ function ttqOfTap(
     amountFen > application.offlineFloorFen ||
     (profile.statusCheck && amountFen === STATUS_CHECK_AMOUNT_FEN);
   const asksCvm = amountFen >= application.cvmLimitFen;
-  const ttq = Uint8Array.from(baseTtq);
+  const ttq = baseTtq.slice();
   const kept = (ttq[1] ?? 0) & ~(TTQ_ONLINE_CRYPTOGRAM_REQUIRED | TTQ_CVM_REQUIRED);
   ttq[1] = kept | (asksOnline ? TTQ_ONLINE_CRYPTOGRAM_REQUIRED : 0) | (asksCvm ? TTQ_CVM_REQUIRED : 0);
   return ttq;

@@ -116,7 +116,9 @@ class TransactionRun {
   evidence: TapEvidence | null = null;
 
   note(phase: KernelPhase, finding: string, sw?: number): void {
-    this.#trace.push({ phase, finding, ...(sw === undefined ? {} : { statusWord: statusWordText(sw) }) });
+    this.#trace.push(
+      sw === undefined ? { phase, finding } : { phase, finding, statusWord: statusWordText(sw) },
+    );
   }
 
   /** The exchange to keep, once an application was selected. */

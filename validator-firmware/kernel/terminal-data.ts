@@ -1,7 +1,7 @@
 import { bcdFromDigits, bcdFromNumber } from '@tapgate/sdk/emv/bcd';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
 import { CanonicalWriter } from '@tapgate/sdk/tap-record/canonical-tlv';
-import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
+import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
 import type { TerminalProfile } from './terminal-profile.ts';
 
@@ -16,6 +16,18 @@ export type TapParameters = {
   /** 9F37: four bytes that no card can foresee, fresh for every GPO */
   readonly unpredictableNumber: Uint8Array;
 };
+
+/** Date and time of the terminal's own place at an instant. @param utcOffsetMinutes 480 in China */
+export function localClockAt(
+  nowMs: number,
+  utcOffsetMinutes: number,
+): Pick<TapParameters, 'localDate' | 'localTime'> {
+  const local = new Date(nowMs + utcOffsetMinutes * 60_000).toISOString();
+  return {
+    localDate: isoDate(local.slice(0, 10)),
+    localTime: local.slice(11, 13) + local.slice(14, 16) + local.slice(17, 19),
+  };
+}
 
 /** Values by tag, as a card may ask for them in a data object list. */
 export type TerminalData = ReadonlyMap<string, Uint8Array>;
@@ -36,7 +48,10 @@ export function terminalDataOf(profile: TerminalProfile, tap: TapParameters, ttq
   const objects = new Map(templateOf(profile));
   objects.set('9F66', ttq);
   objects.set('9F02', bcdFromNumber(tap.amountFen, 6));
-  objects.set('9A', bcdFromDigits(tap.localDate.slice(2).replaceAll('-', ''), 3));
+  objects.set(
+    '9A',
+    bcdFromDigits(tap.localDate.slice(2, 4) + tap.localDate.slice(5, 7) + tap.localDate.slice(8), 3),
+  );
   objects.set('9F21', bcdFromDigits(tap.localTime, 3));
   objects.set('9F37', tap.unpredictableNumber);
   return objects;

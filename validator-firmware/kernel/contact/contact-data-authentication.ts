@@ -80,13 +80,13 @@ function signatureOf(data: Uint8Array): Uint8Array | undefined {
 function verifyStatic(card: CardToProve, key: ProvenKey, staticData: Uint8Array) {
   const ssad = card.objects.get('93');
   return key.algorithm === 'SM2'
-    ? verifyStaticSignature(ssad, key.publicKeyXy, staticData)
+    ? verifyStaticSignature(ssad, key.publicKey.xy, staticData, key.publicKey)
     : verifyRsaStaticSignature(ssad, key.publicKey, staticData);
 }
 
 function verifyDynamic(key: ProvenKey, sdad: Uint8Array | undefined, terminalData: Uint8Array) {
   return key.algorithm === 'SM2'
-    ? verifyDynamicSignature({ sdad, iccKeyXy: key.publicKeyXy, terminalData, atc: null })
+    ? verifyDynamicSignature({ sdad, iccKeyXy: key.publicKey.xy, terminalData, atc: null }, key.publicKey)
     : verifyRsaDynamicSignature({ sdad, iccKey: key.publicKey, terminalData, atc: null });
 }
 
