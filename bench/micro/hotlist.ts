@@ -13,6 +13,7 @@ import { SHARE_ALL } from '@tapgate/sdk/lists/roll-out';
 import { writeListStatement } from '@tapgate/sdk/lists/list-envelope';
 import type { Figure } from './figure.ts';
 import { hotlistSnapshot, LIST_KEY } from './hotlist-names.ts';
+import { TERMINAL_FLAGS } from './terminal-flags.ts';
 
 const NAMES = Number(process.env['HOTLIST_NAMES'] ?? 10_000_000);
 const LISTED = 20_000;
@@ -82,9 +83,6 @@ async function writeSnapshot(file: string): Promise<string> {
     listKeyId: listKeyIdOf(LIST_KEY),
   });
 }
-
-/** A terminal has little memory and makes little garbage: its young generation need not grow to what a server's does. */
-const TERMINAL_FLAGS = ['--max-semi-space-size=2'];
 
 async function inProcess<Result>(words: readonly string[]): Promise<Result> {
   const { stdout } = await run(process.execPath, [...TERMINAL_FLAGS, '--import', 'tsx', PROCESS, ...words]);
