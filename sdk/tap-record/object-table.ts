@@ -5,6 +5,9 @@ export type DataObjects = Pick<ReadonlyMap<string, Uint8Array>, 'get' | 'has'>;
 
 /** Twice what a card gives; beyond, a search through a list is no longer quick. */
 const OBJECTS_MAX = 64;
+/** A template is shorter than this (RECORD_BYTES_MAX is), and a card has so many at most; so a place stays below 2^29. */
+const OFFSETS = 4_096;
+const SOURCES_MAX = 32;
 
 /**
  * The data objects of one exchange as offsets into its templates. A proof asks for a dozen of them and often for one of them
@@ -12,19 +15,30 @@ const OBJECTS_MAX = 64;
  */
 export class ObjectTable implements DataObjects {
   readonly #tags: string[] = [];
+  /** source, start and end of each as one small integer, which costs no memory of its own */
+  readonly #places: number[] = [];
   readonly #sources: Uint8Array[] = [];
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
   readonly #views: (Uint8Array | undefined)[] = [];
 
   get(tag: string): Uint8Array | undefined {
     const index = this.#tags.indexOf(tag);
     if (index < 0) return undefined;
-    return (this.#views[index] ??= this.#sources[index]?.subarray(this.#starts[index], this.#ends[index]));
+    return (this.#views[index] ??= this.#viewOf(this.#places[index] ?? 0));
   }
 
   has(tag: string): boolean {
     return this.#tags.includes(tag);
+  }
+
+  /** The length of a value, without a view of it. */
+  lengthOf(tag: string): number | undefined {
+    const place = this.#places[this.#tags.indexOf(tag)];
+    return place === undefined ? undefined : (place % OFFSETS) - (Math.floor(place / OFFSETS) % OFFSETS);
+  }
+
+  #viewOf(place: number): Uint8Array | undefined {
+    const source = this.#sources[Math.floor(place / (OFFSETS * OFFSETS))];
+    return source?.subarray(Math.floor(place / OFFSETS) % OFFSETS, place % OFFSETS);
   }
 
   /**
@@ -33,6 +47,9 @@ export class ObjectTable implements DataObjects {
    * @returns false for anything else; the table is of no use then, and `emv/ber-tlv` says what is to be said
    */
   addAll(bytes: Uint8Array, from: number, to: number): boolean {
+    const source = this.#sources.length;
+    if (source >= SOURCES_MAX || bytes.length >= OFFSETS) return false;
+    this.#sources.push(bytes);
     for (let at = from; at < to;) {
       const first = bytes[at] ?? 0;
       if (first === 0) {
@@ -46,18 +63,17 @@ export class ObjectTable implements DataObjects {
       const tag = tagText(bytes, at, tagEnd);
       const value = valueOf(bytes, tagEnd, to);
       if (value === null || this.#tags.length >= OBJECTS_MAX || this.#tags.includes(tag)) return false;
-      this.add(tag, bytes, value.start, value.end);
+      this.#tags.push(tag);
+      this.#places.push((source * OFFSETS + value.start) * OFFSETS + value.end);
       at = value.end;
     }
     return true;
   }
+}
 
-  add(tag: string, source: Uint8Array, start: number, end: number): void {
-    this.#tags.push(tag);
-    this.#sources.push(source);
-    this.#starts.push(start);
-    this.#ends.push(end);
-  }
+/** The length of a value in any such objects. */
+export function lengthIn(objects: DataObjects, tag: string): number | undefined {
+  return objects instanceof ObjectTable ? objects.lengthOf(tag) : objects.get(tag)?.length;
 }
 
 /** Where the value begins and ends whose length stands at `at`; null where it is cut off or of a form that no card has. */

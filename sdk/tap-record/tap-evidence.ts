@@ -8,7 +8,7 @@ import { type Fen, fen } from '../wire/money.ts';
 import { type ProofRefusalCode, type Refusal, refuse } from '../wire/refusals.ts';
 import { type CardExchange, collectStaticData, type DataObjects, readCardObjects } from './card-exchange.ts';
 import { readCryptogramType } from './cryptogram-type.ts';
-import { ObjectTable } from './object-table.ts';
+import { lengthIn, ObjectTable } from './object-table.ts';
 
 export { readCardObjects } from './card-exchange.ts';
 
@@ -101,7 +101,7 @@ export function readEvidence(exchange: CardExchange): TapEvidenceResult {
 
   for (const tag of REQUIRED_OF_CARD) if (!objects.has(tag)) return refused('card_data_missing', tag);
   for (const [tag, bytes] of FIXED_LENGTHS)
-    if (objects.has(tag) && objects.get(tag)?.length !== bytes) return refused('card_data_invalid', tag);
+    if ((lengthIn(objects, tag) ?? bytes) !== bytes) return refused('card_data_invalid', tag);
   const iad = parseIad(objectOf(objects, '9F10'));
   if (iad === null) return refused('card_data_invalid', '9F10');
   const cryptogramType = readCryptogramType(iad, objects.get('9F27'));
@@ -200,9 +200,9 @@ function readTerminalEvidence(terminalData: Uint8Array): TerminalEvidenceResult 
   const objects = readTerminalObjects(terminalData);
   if (objects === null) return refused('card_data_invalid', 'E1.E3');
   for (const [tag, bytes] of REQUIRED_OF_TERMINAL) {
-    const value = objects.get(tag);
-    if (value === undefined) return refused('card_data_missing', `E1.E3.${tag}`);
-    if (value.length !== bytes) return refused('card_data_invalid', `E1.E3.${tag}`);
+    const length = lengthIn(objects, tag);
+    if (length === undefined) return refused('card_data_missing', `E1.E3.${tag}`);
+    if (length !== bytes) return refused('card_data_invalid', `E1.E3.${tag}`);
   }
   const amount = bcdNumber(objectOf(objects, '9F02'));
   if (amount === null) return refused('card_data_invalid', 'E1.E3.9F02');
