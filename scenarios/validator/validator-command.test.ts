@@ -247,7 +247,11 @@ describe('npm run validator', { timeout: 240_000 }, () => {
     assert.deepEqual([accepted, waiting], [Number(kept) + Number(taps), 0], back.err);
     const { code: exit, out } = await endOf(start(TERMINALS, ['list']));
     assert.equal(exit, 0);
-    assert.match(out, new RegExp(`^${TERMINAL} +.*Z +\\d+ +-?\\d+ +[1-9]`, 'm'), 'its faults are in the list');
+    assert.match(
+      out,
+      new RegExp(`^${TERMINAL} +.*Z +\\d+ +-?\\d+ +[1-9]`, 'm'),
+      'its faults are in the list',
+    );
   });
 
   test('one folder is one device, held by one process', async () => {
