@@ -18,6 +18,8 @@ import type { Settled, SettleOrder, SettleStart } from './settle-process.ts';
  * TAPS, RAIL and JURISDICTION by hand; PROFILES=folder keeps the raw profiles.
  */
 const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
+/** As `npm start` has them. */
+const GATEWAY_FLAGS = ['--max-old-space-size=256', '--single-threaded-gc'];
 const RAILS = {
   offline_purchase: { lineId: 'BENCH-PAY', letter: 'P', amountFen: 200 },
   oda: { lineId: 'BENCH-ODA', letter: 'D', amountFen: 0 },
@@ -28,7 +30,7 @@ export async function measureSettle(): Promise<readonly Figure[]> {
   const jurisdiction = process.env['JURISDICTION'] ?? loadDemoData().operators[0]?.jurisdiction ?? '';
   const rail = process.env['RAIL'] === 'oda' ? 'oda' : 'offline_purchase';
   const server = await LimitsServer.start(process.env['DATABASE_URL'] ?? null);
-  const child = new Child('../micro/settle-process.ts', ['--max-old-space-size=256']);
+  const child = new Child('../micro/settle-process.ts', GATEWAY_FLAGS);
   try {
     const databaseUrl = await server.freshDatabase(jurisdiction, NOW_MS);
     await child.ask('start', { databaseUrl, jurisdiction } satisfies SettleStart);
