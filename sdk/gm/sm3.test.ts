@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import { bytesFromHex, hex } from '../emv/hex.ts';
 import { SM3_KNOWN_ANSWERS } from './known-answers.ts';
-import { hmacSm3, sm3 } from './sm3.ts';
+import { hmacSm3, HmacSm3Key, sm3 } from './sm3.ts';
 
 test('SM3 reproduces both examples of GB/T 32905-2016 annex A', () => {
   for (const { messageHex, digestHex } of SM3_KNOWN_ANSWERS) {
@@ -26,5 +26,14 @@ test('HMAC-SM3 equals that of OpenSSL for keys below, at and above one block', (
     const expected = createHmac('sm3', key).update(message).digest();
     assert.equal(hex(hmacSm3(key, message)), hex(expected));
     assert.equal(hex(hmacSm3(key, message.subarray(0, 3), message.subarray(3))), hex(expected));
+  }
+});
+
+test('HMAC-SM3 equals that of OpenSSL for every length of message, short ones computed here and long ones not', () => {
+  const secret = Buffer.from('a key that stays', 'ascii');
+  const key = new HmacSm3Key(secret);
+  for (let length = 0; length <= 1_100; length++) {
+    const message = Uint8Array.from({ length }, (_, index) => (index * 167 + length * 31) & 0xff);
+    assert.equal(hex(key.tag(message)), hex(createHmac('sm3', secret).update(message).digest()), `${length}`);
   }
 });

@@ -26,7 +26,7 @@ export type AnnouncedNames = {
 };
 
 /** Bytes laid down in one write of a snapshot. */
-const BATCH_BYTES = 512 * 1024;
+const BATCH_BYTES = 256 * 1024;
 /** Room in a filter for what deltas will add, as a share of the snapshot; beyond it more good cards are looked up. */
 const ROOM_FOR_DELTAS = 1.1;
 /** Additions that may be read again at a start; more, and the filter is written anew. */

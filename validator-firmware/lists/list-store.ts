@@ -37,7 +37,7 @@ const STORE_OPTIONS = {
   valueEncoding: 'view',
   compression: false,
   cacheSize: 2 * 1024 * 1024,
-  writeBufferSize: 4 * 1024 * 1024,
+  writeBufferSize: 512 * 1024,
   maxOpenFiles: 14,
 } as const;
 
