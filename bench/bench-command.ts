@@ -7,7 +7,7 @@ import { isMet } from './limits/limits-figures.ts';
 import { limitsTable } from './limits/limits-table.ts';
 import { figureLine, isWithinBound } from './micro/figure.ts';
 import { runMorningPeak } from './morning-peak-run.ts';
-import { runReconnect } from './reconnect-run.ts';
+import { runReconnect } from './reconnect/reconnect-run.ts';
 
 // `npm run bench -- <what>`: load on a gateway of its own, on this machine only.
 
@@ -25,6 +25,7 @@ const HELP = `Usage: npm run bench -- <what> [options]
 
   reconnect               18,000 terminals come back within five minutes, beside live taps
     --scale N             per cent of the terminals and of the time (default 100)
+    --profiles DIR        leaves a CPU profile of the gateway there
     --json                all figures as JSON on the standard output
 
   -h, --help              this text
@@ -50,6 +51,7 @@ async function run(): Promise<number> {
   if (positionals[0] === 'reconnect') {
     const figures = await runReconnect({
       scale: countArgument('--scale', values.scale ?? '100', { least: 1, most: 100 }) / 100,
+      profileFolder: values.profiles ?? null,
       onProgress: (line) => process.stderr.write(`${line}\n`),
     });
     if (values.json === true) process.stdout.write(`${JSON.stringify({ figures }, null, 2)}\n`);

@@ -19,11 +19,8 @@ import { tapSequence, terminalId, type TerminalId } from '@tapgate/sdk/wire/iden
 import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
 import { calendarDateOf } from '../ingest/service-date.ts';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
-import {
-  issuerPersonalisation,
-  terminalCredentials,
-  type IssuerPersonalisation,
-} from '../keys/demo-credentials.ts';
+import { issuerPersonalisation, type IssuerPersonalisation } from '../keys/demo-credentials.ts';
+import { KeystoreProvider } from '../keys/keystore-provider.ts';
 import type { Keystore } from '../keys/keystore.ts';
 
 /** A card of a fixture: its certificate is made once, its acts one by one. */
@@ -113,7 +110,7 @@ export class SignedTaps {
   }
 
   #macKeyOf(id: TerminalId): Uint8Array {
-    const found = this.#macKeys.get(id) ?? terminalCredentials(this.#keystore, id).macKey;
+    const found = this.#macKeys.get(id) ?? new KeystoreProvider(this.#keystore).terminalMacKey(id);
     this.#macKeys.set(id, found);
     return found;
   }
