@@ -91,7 +91,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
       ? context.json({ status: 'ok', database: 'ok' })
       : context.json({ status: 'unavailable', database: 'unreachable' }, 503);
   });
-  mountTerminalSessions(app, { keys, tally, findPlacement: (id) => authority.findPlacement(id) });
+  mountTerminalSessions(app, { keys, tally, sm2Workers, findPlacement: (id) => authority.findPlacement(id) });
   const sessions = new TerminalSessions(keys);
   mountTaps(app, { intake, sessions, tally });
   const judging = new TapJudging({

@@ -1,6 +1,7 @@
 import { TapGateError } from './error.ts';
 import type { ListEnvelope } from './lists/list-envelope.ts';
 import { isListKind, type ListKind } from './lists/list-kinds.ts';
+import type { SigningKeyLink } from './lists/signing-key-link.ts';
 import { decideRetry, DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.ts';
 import type { TapSequence, TerminalId } from './wire/identifiers.ts';
 import { BATCH_RECORDS_MAX } from './wire/limits.ts';
@@ -169,10 +170,15 @@ export class TapGateClient {
    *
    * @param held `<kind>:<version>` or `<kind>:<version>:<list key id>` with commas between; '' for nothing
    * @param keyId of the list key that the terminal has; null for none
+   * @param signer id of the key under which it takes lists; null for an answer without the way to a newer one
    * @throws TapGateError
    */
-  async getListPlan(held: string, keyId: string | null): Promise<ListPlan> {
-    const query = new URLSearchParams({ held, ...(keyId === null ? {} : { key: keyId }) });
+  async getListPlan(held: string, keyId: string | null, signer: string | null = null): Promise<ListPlan> {
+    const query = new URLSearchParams({
+      held,
+      ...(keyId === null ? {} : { key: keyId }),
+      ...(signer === null ? {} : { signer }),
+    });
     const answer = await this.#request('GET', `/v1/lists?${query.toString()}`, null);
     const plan = readListPlan(answer);
     if (plan === null) throw new TapGateError({ code: 'answer_not_understood', status: 200 });
@@ -343,6 +349,8 @@ export type ListPlan = {
   /** the gateway's clock, ms since the Unix epoch */
   readonly nowMs: number;
   readonly lists: readonly { readonly kind: ListKind; readonly steps: readonly ListStep[] }[];
+  /** from the key that was named to the one of now, each judged by the terminal itself */
+  readonly signingKeys: readonly SigningKeyLink[];
   /** SM2 C1C3C2 for this terminal; null where it said that it has the key */
   readonly listKey: { readonly id: string; readonly sealed: Uint8Array } | null;
 };
@@ -364,12 +372,21 @@ function readListPlan(value: unknown): ListPlan | null {
     if (!steps.every((step) => step !== null)) return null;
     lists.push({ kind: list['kind'], steps });
   }
-  const { listKey } = value;
-  if (listKey === null) return { nowMs: value['nowMs'], lists, listKey };
+  const { listKey, nowMs } = value;
+  // A gateway of before this had one key for ever.
+  const signingKeys = ((value['signingKeys'] ?? []) as unknown[]).map(readKeyLink);
+  if (!signingKeys.every((link) => link !== null)) return null;
+  if (listKey === null) return { nowMs, lists, signingKeys, listKey };
   if (!isObject(listKey) || typeof listKey['id'] !== 'string' || typeof listKey['sealed'] !== 'string')
     return null;
   const sealed = Buffer.from(listKey['sealed'], 'base64');
-  return { nowMs: value['nowMs'], lists, listKey: { id: listKey['id'], sealed } };
+  return { nowMs, lists, signingKeys, listKey: { id: listKey['id'], sealed } };
+}
+
+function readKeyLink(value: unknown): SigningKeyLink | null {
+  if (!isObject(value)) return null;
+  const { statement, signature } = value;
+  return typeof statement === 'string' && typeof signature === 'string' ? { statement, signature } : null;
 }
 
 function readListStep(value: unknown): ListStep | null {

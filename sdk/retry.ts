@@ -44,9 +44,12 @@ export function decideRetry(
   // Patience of this call is over; what is not delivered stays with the caller.
   if (attempt >= policy.attemptsMax) return { retry: false };
 
-  // The gateway knows its own load better than we do, but it may not put us to sleep for longer than the policy allows.
-  if (failure.retryAfterMs !== null)
-    return { retry: true, delayMs: Math.min(failure.retryAfterMs, policy.delayMaxMs) };
+  // The gateway knows its own load better than we do, but it may not put us to sleep for longer than the policy allows. It says
+  // the same to all whom it sends away: up to as long again, by chance, so that they do not stand at its door together.
+  if (failure.retryAfterMs !== null) {
+    const asked = Math.min(failure.retryAfterMs, policy.delayMaxMs);
+    return { retry: true, delayMs: Math.floor(asked * (1 + jitter)) };
+  }
 
   // Nobody answered, or it broke (5xx): double the bound, and draw from all of it, so that the validators of a whole depot do
   // not come back in step.

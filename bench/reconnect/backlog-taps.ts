@@ -20,12 +20,12 @@ export function benchLineOf(data: DemoData, publicKeyXy: Uint8Array): BenchLine 
     const [bank] = data.banks;
     const bin = bank?.bins[0];
     if (line === undefined || like === undefined || bank === undefined || bin === undefined) continue;
-    const { operatorId, timeZone: zone } = operator;
+    const { operatorId, timeZone: zone, jurisdiction: region } = operator;
     const { lineId, rail, amountFen } = line;
     const { stationId, tapKind } = like;
     return {
       place: {
-        ...{ operatorId, lineId, stationId, tapKind, rail, amountFen, zone },
+        ...{ operatorId, lineId, stationId, tapKind, rail, amountFen, zone, region },
         ...{ sm2PublicKey: publicKeyXy, revokedAtMs: null, serviceDayStartMs: 0 },
       },
       bank: { bankId: bank.bankId, bin },

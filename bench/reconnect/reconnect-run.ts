@@ -12,7 +12,7 @@ import { Child } from '../limits/child.ts';
 import { percentile, type Figure } from '../micro/figure.ts';
 import { BacklogTaps, benchLineOf, benchTerminalId } from './backlog-taps.ts';
 import type { GatewayPlace, GatewayUse, TerminalsOrder } from './reconnect-gateway-process.ts';
-import { comeBack, type CameBack } from './simulated-validator.ts';
+import { comeBack, takeLists, type CameBack } from './simulated-validator.ts';
 
 const TERMINALS = 18_000;
 const WINDOW_MS = 5 * 60 * 1000;
@@ -95,10 +95,10 @@ async function prepare({ scale, onProgress }: ReconnectOrder, around: Surroundin
   };
   const [rehearsed, live] = [liveOf(REHEARSAL_MS, 1), liveOf(windowMs, 1_000_000)];
 
-  const before = await publishParameters(baseUrl, operatorToken(keystore), 90_000);
-  await publishParameters(baseUrl, operatorToken(keystore), 60_000);
   const listKeyId = listKeyIdOf(new KeystoreProvider(keystore).listKey());
-  const held = new Map([['gate_parameters', String(before)]]);
+  await publishParameters(baseUrl, operatorToken(keystore), 90_000);
+  const held = await heldBefore(clientOf(baseUrl, keyPair, 0), listKeyId);
+  await publishParameters(baseUrl, operatorToken(keystore), 60_000);
   const random = seededRandom(Buffer.from(seed).toString('hex'));
   const back = (first: number, howMany: number, withinMs: number, deadlineMs: number) => {
     const moments = Array.from({ length: howMany }, () => random.next() * withinMs).sort((a, b) => a - b);
@@ -113,17 +113,7 @@ async function prepare({ scale, onProgress }: ReconnectOrder, around: Surroundin
       ),
     );
   };
-  const clients = Array.from(
-    { length: LIVE_TERMINALS },
-    (_, index) =>
-      new TapGateClient({
-        ...{ baseUrl, retryPolicy: { attemptsMax: 1, firstDelayMs: 0, delayMaxMs: 0 } },
-        authentication: {
-          terminalId: benchTerminalId(index),
-          sign: (message) => sm2Sign({ ...keyPair, message }),
-        },
-      }),
-  );
+  const clients = Array.from({ length: LIVE_TERMINALS }, (_, index) => clientOf(baseUrl, keyPair, index));
   const tap = (records: ReturnType<typeof liveOf>, durationMs: number) => {
     const all = records.flatMap((of, terminal) => of.map((record) => ({ record, terminal })));
     // One terminal after the other, so that each has its taps in order and time between them.
@@ -237,15 +227,26 @@ function figuresOf(measured: Measured): readonly Figure[] {
   ];
 }
 
-/** Every gateway process reads its terminals again within two seconds (gateway/terminals/terminal-watch.ts). */
-async function untilKnown(baseUrl: string, keyPair: Sm2KeyPair, last: number): Promise<void> {
-  const client = new TapGateClient({
-    baseUrl,
+function clientOf(baseUrl: string, keyPair: Sm2KeyPair, terminal: number): TapGateClient {
+  return new TapGateClient({
+    ...{ baseUrl, retryPolicy: { attemptsMax: 1, firstDelayMs: 0, delayMaxMs: 0 } },
     authentication: {
-      terminalId: benchTerminalId(last),
+      terminalId: benchTerminalId(terminal),
       sign: (message) => sm2Sign({ ...keyPair, message }),
     },
   });
+}
+
+/** What every terminal had before the outage: the newest of each list. */
+async function heldBefore(client: TapGateClient, listKeyId: string): Promise<ReadonlyMap<string, string>> {
+  const held = new Map<string, string>();
+  await takeLists(client, held, listKeyId);
+  return held;
+}
+
+/** Every gateway process reads its terminals again within two seconds (gateway/terminals/terminal-watch.ts). */
+async function untilKnown(baseUrl: string, keyPair: Sm2KeyPair, last: number): Promise<void> {
+  const client = clientOf(baseUrl, keyPair, last);
   for (;;) {
     try {
       await client.openTerminalSession();

@@ -77,7 +77,7 @@ export async function comeBack(settings: ValidatorSettings, deadlineMs: number):
 }
 
 /** @returns how many bodies were fetched; those that are not what their statements announce are a fault of the bench's subject */
-async function takeLists(
+export async function takeLists(
   client: TapGateClient,
   held: Map<string, string>,
   listKeyId: string,
@@ -122,10 +122,7 @@ class MemoryJournal {
 
   constructor(records: readonly Uint8Array[], first: number) {
     this.#entries = new Map(
-      records.map((record, index) => [
-        first + index,
-        { tapSequence: tapSequence(first + index), record },
-      ]),
+      records.map((record, index) => [first + index, { tapSequence: tapSequence(first + index), record }]),
     );
   }
 

@@ -97,6 +97,10 @@ export const listPlanRoute = createRoute({
           'what is in use, <kind>:<version> or <kind>:<version>:<list key id>, with commas between',
       }),
       key: z.string().optional().openapi({ description: 'id of the list key that the terminal has' }),
+      signer: z
+        .string()
+        .optional()
+        .openapi({ description: 'id of the key under which the terminal takes lists, as envelopes name it' }),
     }),
   },
   responses: {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { getRequestListener } from '@hono/node-server';
 import { refuse } from '@tapgate/sdk/wire/refusals';
 import type { GatewayApp } from '../app.ts';
-import { errorBody, REFUSAL_STATUS } from './refusal-response.ts';
+import { errorBody, REFUSAL_STATUS, RETRY_AFTER_S } from './refusal-response.ts';
 import { requestIdFor } from './request-context.ts';
 import { tapJudgementsRoute, tapsRoute } from './route-table.ts';
 import { readTapBudget } from './tap-budget.ts';
@@ -36,6 +36,7 @@ export function createGatewayServer({ app, intake, tally }: ServedApp): Server {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),
       'Request-Id': requestId,
+      'Retry-After': RETRY_AFTER_S[refusal.code],
     });
     outgoing.end(body);
     // What is left of the body is thrown away, so that the connection can carry the next request.

@@ -2,16 +2,18 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { sm2Encrypt } from '@tapgate/sdk/gm/sm2-encryption';
 import { parseGateParameters } from '@tapgate/sdk/lists/gate-parameters';
 import { isListKind, LIST_KIND_NAMES, type ListKind } from '@tapgate/sdk/lists/list-kinds';
+import { signingKeyVersion } from '@tapgate/sdk/lists/signing-key-link';
 import { PIECE_BYTES } from '@tapgate/sdk/lists/piece-hash';
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { refuse } from '@tapgate/sdk/wire/refusals';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { TO_ALL, WORD_AGE_MAX_MS, type ListMaker } from '../lists/list-maker.ts';
+import { BodiesAtHand, type BodyAtHand } from '../lists/bodies-at-hand.ts';
 import { planList } from '../lists/plan-lists.ts';
 import type { Database } from '../store/connection.ts';
 import { restoreHotlistVersion } from '../store/hotlist.ts';
-import { findPublishedList, readPiece, readPublishedLists, type PublishedList } from '../store/lists.ts';
+import { readPiece, readPublishedLists, type PublishedList } from '../store/lists.ts';
 import { refuseUnlessOperator, type TerminalSessions } from './bearer-token.ts';
 import {
   gateParametersRoute,
@@ -40,7 +42,8 @@ const AT_HAND_MS = 1_000;
 /** What terminals are given: the plan of what to fetch, the bodies, and what an operator does with versions. */
 export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesParts): void {
   const { database, keys, maker, sessions, findPlacement } = parts;
-  const atHand = new ListsAtHand(database, maker);
+  const atHand = new ListsAtHand(database, maker, keys);
+  const bodies = new BodiesAtHand(database);
 
   app.get(listPlanRoute.getRoutingPath(), async (context) => {
     const placement = readTerminal(context, sessions, findPlacement);
@@ -62,6 +65,7 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
     return context.json({
       nowMs,
       lists,
+      signingKeys: keys.listSigningLinks(context.req.query('signer') ?? ''),
       listKey: context.req.query('key') === maker.listKeyId ? null : sealedKey(placement, keys, maker),
     });
   });
@@ -74,7 +78,7 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
     const form = context.req.param('form');
     if (!isListKind(kind) || version === null || (form !== 'whole' && form !== 'delta'))
       return refusalResponse(context, refuse('not_found'));
-    const list = await findPublishedList(database, { kind, version, form });
+    const list = await bodies.find({ kind, version, form });
     if (list === null) return refusalResponse(context, refuse('not_found'));
     const range = /^bytes=(\d{1,15})-$/.exec(context.req.header('range') ?? '');
     const etag = `"${list.bodySm3}"`;
@@ -90,7 +94,9 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
       ETag: etag,
       ...(first === 0 ? {} : { 'Content-Range': `bytes ${first}-${list.bodyBytes - 1}/${list.bodyBytes}` }),
     };
-    return new Response(bodyFrom(database, list, first), { status: first === 0 ? 200 : 206, headers });
+    const body =
+      list.bytes === null ? bodyFrom(database, list, first) : Uint8Array.from(list.bytes.subarray(first));
+    return new Response(body, { status: first === 0 ? 200 : 206, headers });
   });
 
   app.post(gateParametersRoute.getRoutingPath(), async (context) => {
@@ -146,14 +152,16 @@ export function mountListRoutes(app: OpenAPIHono<GatewayEnv>, parts: ListRoutesP
 class ListsAtHand {
   readonly #database: Database;
   readonly #maker: ListMaker;
+  readonly #keys: KeyProvider;
   readonly #read = new Map<
     ListKind,
     { readonly atMs: number; readonly changes: number; readonly lists: Promise<PublishedList[]> }
   >();
 
-  constructor(database: Database, maker: ListMaker) {
+  constructor(database: Database, maker: ListMaker, keys: KeyProvider) {
     this.#database = database;
     this.#maker = maker;
+    this.#keys = keys;
   }
 
   of(kind: ListKind, nowMs: number): Promise<PublishedList[]> {
@@ -171,17 +179,23 @@ class ListsAtHand {
   async #fresh(kind: ListKind, nowMs: number): Promise<PublishedList[]> {
     const lists = await readPublishedLists(this.#database, kind);
     const isOld = (list: PublishedList): boolean => nowMs - list.signedAtMs >= WORD_AGE_MAX_MS;
+    const { keyId } = this.#keys.listSigningKey();
     const newest = Math.max(0, ...lists.map((list) => list.version));
     // Those outside the share of a newer version hold the one before it, and that is still the one for them.
     const spoken = newestMeantForAll(lists);
     return Promise.all(
       lists.map((list) =>
-        isOld(list) && (list.version === newest || list.version >= spoken)
+        isOfEarlierKey(list, keyId) || (isOld(list) && (list.version === newest || list.version >= spoken))
           ? this.#maker.say(list, list, nowMs)
           : Promise.resolve(list),
       ),
     );
   }
+}
+
+/** Terminals that have the next key take no word of the one before. A process that was not started anew since leaves newer words alone. */
+function isOfEarlierKey({ envelope }: PublishedList, keyId: string): boolean {
+  return (signingKeyVersion(envelope.keyId) ?? 0) < (signingKeyVersion(keyId) ?? 0);
 }
 
 function newestMeantForAll(lists: readonly PublishedList[]): number {
@@ -221,7 +235,7 @@ function sealedKey(
 }
 
 /** A body from one of its bytes on, a piece at a time as the peer takes it. */
-function bodyFrom(database: Database, list: PublishedList, first: number): ReadableStream<Uint8Array> {
+function bodyFrom(database: Database, list: BodyAtHand, first: number): ReadableStream<Uint8Array> {
   let pieceNo = Math.floor(first / PIECE_BYTES);
   let skip = first % PIECE_BYTES;
   return new ReadableStream<Uint8Array>({

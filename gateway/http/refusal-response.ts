@@ -73,6 +73,9 @@ export const REFUSAL_STATUS: Readonly<Record<RefusalCode, ContentfulStatusCode>>
   journal_full: 422,
 };
 
+/** When to come again, in whole seconds, for those who were sent away for the moment (RFC 9110 10.2.3): a client adds its own chance. */
+export const RETRY_AFTER_S: Readonly<Partial<Record<RefusalCode, string>>> = { overloaded: '1' };
+
 /** The one shape of an error body. `message` is the code's constant text: no value of the request is ever in it. */
 export type ErrorBody = {
   readonly error: {

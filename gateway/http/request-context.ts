@@ -4,7 +4,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { readInstant } from './instant-text.ts';
 import type { NodeBindings } from './node-exchange.ts';
-import { errorBody, REFUSAL_STATUS } from './refusal-response.ts';
+import { errorBody, REFUSAL_STATUS, RETRY_AFTER_S } from './refusal-response.ts';
 
 /** What every handler finds in its context. */
 export type RequestVariables = {
@@ -29,6 +29,8 @@ export function refusalResponse(context: GatewayContext, refusal: Refusal): Resp
   const headers: Record<string, string> = {};
   if (refusal.code === 'token_missing' || refusal.code === 'token_invalid')
     headers['WWW-Authenticate'] = 'Bearer';
+  const retryAfter = RETRY_AFTER_S[refusal.code];
+  if (retryAfter !== undefined) headers['Retry-After'] = retryAfter;
   return context.json(errorBody(refusal, context.get('requestId')), REFUSAL_STATUS[refusal.code], headers);
 }
 

@@ -23,8 +23,8 @@ import {
   revokeTerminal,
   tryCode,
   writeCode,
-  writeTerminalReport,
 } from '../store/terminals.ts';
+import { ReportIntake } from '../terminals/report-intake.ts';
 import { refuseUnlessOperator, type TerminalSessions } from './bearer-token.ts';
 import {
   faultsRoute,
@@ -64,6 +64,7 @@ const REPORT_BODY_BYTES_MAX = 256 * 1024;
 /** The register of terminals: who may be one, how it becomes one, what it says of itself, and how it ends. */
 export function mountTerminalRoutes(app: OpenAPIHono<GatewayEnv>, parts: TerminalRoutesParts): void {
   const { database, keys, sessions, tally } = parts;
+  const reports = new ReportIntake(database);
 
   app.post(terminalCodesRoute.getRoutingPath(), async (context) => {
     const refusal = await refuseUnlessOperator(context, database);
@@ -115,11 +116,8 @@ export function mountTerminalRoutes(app: OpenAPIHono<GatewayEnv>, parts: Termina
     const { sentAtMs, ...said } = body.value;
     const { nowMs } = context.var;
     const clockSkewMs = sentAtMs - nowMs;
-    await writeTerminalReport(
-      database,
-      { ...said, terminalId: placement.terminalId, receivedAtMs: nowMs, clockSkewMs },
-      placement,
-    );
+    const { terminalId: id, lineId, stationId } = placement;
+    await reports.take({ ...said, terminalId: id, lineId, stationId, receivedAtMs: nowMs, clockSkewMs });
     return context.json({ nowMs, clockSkewMs }, 201);
   });
 

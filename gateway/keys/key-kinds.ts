@@ -62,8 +62,7 @@ export const KEY_KINDS = {
     bytes: 32,
     each: 'gateway',
     usage: 'signs the lists that terminals take',
-    keptBecause:
-      'terminals were given its public half when they were enrolled, and take no list of another key',
+    keptBecause: null,
   },
   'list-key': {
     algorithm: 'HMAC-SM3',

@@ -1,3 +1,4 @@
+import type { SigningKeyLink } from '@tapgate/sdk/lists/signing-key-link';
 import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
 
 /**
@@ -29,6 +30,8 @@ export interface KeyProvider {
   signList(message: Uint8Array): Uint8Array;
   /** The key under which lists verify: 64-byte X||Y, and the id by which envelopes name it. */
   listSigningKey(): { readonly keyId: string; readonly publicKeyXy: Uint8Array };
+  /** How terminals that hold the key of that id get to the one of now: each link signed by the key before. Empty for none. */
+  listSigningLinks(fromKeyId: string): readonly SigningKeyLink[];
   /** HMAC-SM3 key (32 bytes) that names cards on lists for terminals; it goes to terminals, each time encrypted to one. */
   listKey(): Uint8Array;
   /** HMAC-SM3 key (32 bytes) of the short-lived tokens that terminals get. */

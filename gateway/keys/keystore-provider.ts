@@ -1,5 +1,11 @@
 import { sm2Sign } from '@tapgate/sdk/gm/sm2';
 import { hmacSm3, HmacSm3Key } from '@tapgate/sdk/gm/sm3';
+import {
+  keyLinkMessage,
+  signingKeyVersion,
+  writeKeyStatement,
+  type SigningKeyLink,
+} from '@tapgate/sdk/lists/signing-key-link';
 import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { KeyFault, type KeyProvider, type WrappedKey } from './key-provider.ts';
 import type { KeyMaterial, Keystore } from './keystore.ts';
@@ -15,6 +21,7 @@ export class KeystoreProvider implements KeyProvider {
   readonly #keystore: Keystore;
   // Looked up once: a tap needs these two several times.
   readonly #panToken: HmacSm3Key;
+  readonly #links = new Map<number, SigningKeyLink>();
   readonly #terminalMac: KeyMaterial;
 
   /** @throws KeyFault when a key of the gateway itself is missing */
@@ -86,6 +93,33 @@ export class KeystoreProvider implements KeyProvider {
     const { publicKeyXy, version } = this.#keystore.current('list-signing');
     if (publicKeyXy === null) throw new KeyFault('key list-signing has no public half');
     return { keyId: `list-signing/${version}`, publicKeyXy };
+  }
+
+  listSigningLinks(fromKeyId: string): readonly SigningKeyLink[] {
+    const from = signingKeyVersion(fromKeyId);
+    const { version } = this.#keystore.current('list-signing');
+    if (from === null || from < 1 || from > version) return [];
+    return Array.from({ length: version - from }, (_, index) => this.#linkAfter(from + index));
+  }
+
+  /** Signed once by this process: a signature differs each time, and terminals ask by the thousand after a change. */
+  #linkAfter(version: number): SigningKeyLink {
+    const made = this.#links.get(version);
+    if (made !== undefined) return made;
+    const [before, after] = [version, version + 1].map((of) => this.#keystore.version('list-signing', of));
+    if (!before?.publicKeyXy || !after?.publicKeyXy)
+      throw new KeyFault('key list-signing has no public half');
+    const statement = writeKeyStatement({
+      keyId: `list-signing/${version + 1}`,
+      publicKeyXy: after.publicKeyXy,
+    });
+    const signature = sm2Sign({
+      ...{ privateKey: before.secret, publicKeyXy: before.publicKeyXy },
+      message: keyLinkMessage(statement),
+    });
+    const link = { statement, signature: Buffer.from(signature).toString('base64') };
+    this.#links.set(version, link);
+    return link;
   }
 
   listKey(): Uint8Array {

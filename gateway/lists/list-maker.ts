@@ -8,6 +8,7 @@ import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { streamActiveEnrolments } from '../store/concession-enrolments.ts';
 import type { Database } from '../store/connection.ts';
+import { concessionDelta } from './concession-delta.ts';
 import { changesOf, countNamesOf, namesOf, newestHotlist, renameListed } from '../store/hotlist-names.ts';
 import type { CardListing } from '../store/hotlist.ts';
 import {
@@ -161,7 +162,25 @@ export class ListMaker {
         }),
         ...only,
       ]);
-    await this.#publishWhenChanged('concessions', bodyOf, nowMs);
+    const before = await this.#publishWhenChanged('concessions', bodyOf, nowMs);
+    if (before !== null && before.listKeyId === this.#listKeyId)
+      await this.#publishConcessionDelta(before, bodyOf(before.version + 1), nowMs);
+  }
+
+  /** What has changed since the version before, for those who have that one: a morning's enrolments instead of the city's rights. */
+  async #publishConcessionDelta(before: PublishedList, whole: Uint8Array, nowMs: number): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for (let pieceNo = 0; ; pieceNo++) {
+      const piece = await readPiece(this.#database, before, pieceNo);
+      if (piece === null) break;
+      pieces.push(piece);
+    }
+    const delta = concessionDelta(Buffer.concat(pieces), whole);
+    if (delta === null || delta.length >= whole.length) return;
+    const { version } = before;
+    const name = { kind: 'concessions', version: version + 1, form: 'delta' } as const;
+    const list = this.#announced({ ...name, listKeyId: this.#listKeyId }, TO_ALL, nowMs);
+    await publishBody(this.#database, list, () => once(delta));
   }
 
   /** The keys of authorities that terminals check cards with. */
@@ -209,18 +228,20 @@ export class ListMaker {
     return { ...list, ...word };
   }
 
+  /** @returns the version before the one that this call has published; null when it has published none, or the first */
   async #publishWhenChanged(
     kind: 'concessions' | 'ca_keys',
     bodyOf: (version: number) => Uint8Array,
     nowMs: number,
-  ): Promise<void> {
+  ): Promise<PublishedList | null> {
     const last = await readNewestWhole(this.#database, kind);
     // The version stands in the body: the same content under the last number has the last hash.
-    if (last !== null && pieceHash(bodyOf(last.version)) === last.bodySm3) return;
+    if (last !== null && pieceHash(bodyOf(last.version)) === last.bodySm3) return null;
     const version = (last?.version ?? 0) + 1;
     const listKeyId = kind === 'concessions' ? this.#listKeyId : null;
     const list = this.#announced({ kind, version, form: 'whole', listKeyId }, TO_ALL, nowMs);
-    await publishBody(this.#database, list, () => once(bodyOf(version)));
+    const isWritten = await publishBody(this.#database, list, () => once(bodyOf(version)));
+    return isWritten ? last : null;
   }
 
   #announced(

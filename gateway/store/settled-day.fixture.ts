@@ -110,6 +110,7 @@ function refusing(): KeyProvider {
     manifestPublicKey: no,
     signList: no,
     listSigningKey: no,
+    listSigningLinks: no,
     listKey: no,
     sessionTokenKey: no,
     claimSalt: no,

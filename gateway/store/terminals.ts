@@ -186,38 +186,61 @@ export type ReportedFault = {
   readonly detail: string | null;
 };
 
-/** Writes what a terminal says of itself, in one statement; a fault that it has reported before stays one. */
-export async function writeTerminalReport(
+/** A report, and where the terminal stood that sent it. */
+export type PlacedReport = TerminalReport & { readonly lineId: string; readonly stationId: string | null };
+
+/**
+ * Writes what terminals say of themselves, in one statement; a fault that was reported before stays one.
+ *
+ * @param reports each of another terminal
+ */
+export async function writeTerminalReports(
   database: Database,
-  report: TerminalReport,
-  place: { readonly lineId: string; readonly stationId: string | null },
+  reports: readonly PlacedReport[],
 ): Promise<void> {
-  const { terminalId, faults } = report;
-  const receivedAt = new Date(report.receivedAtMs);
-  const held = Object.entries(report.lists);
+  const states = reports.map((report) => ({
+    ...{ terminal_id: report.terminalId, software: report.software, lists: report.lists },
+    last_seen_at: new Date(report.receivedAtMs).toISOString(),
+    ...{ stale_lists: report.staleLists, queue_depth: report.queueDepth },
+    refused_records: report.refusedRecords,
+    oldest_unsent_at:
+      report.oldestUnsentAtMs === null ? null : new Date(report.oldestUnsentAtMs).toISOString(),
+    clock_skew_ms: report.clockSkewMs,
+  }));
+  const held = reports.flatMap((report) =>
+    Object.entries(report.lists).map(([kind, version]) => ({
+      ...{ terminal_id: report.terminalId, kind, version },
+      since: new Date(report.receivedAtMs).toISOString(),
+    })),
+  );
+  const faults = reports.flatMap((report) =>
+    report.faults.map((fault) => ({
+      ...{ terminal_id: report.terminalId, fault_no: fault.faultNo, code: fault.code },
+      at: new Date(fault.atMs).toISOString(),
+      received_at: new Date(report.receivedAtMs).toISOString(),
+      ...{ line_id: report.lineId, station_id: report.stationId, detail: fault.detail },
+    })),
+  );
   await faultsTranslated(
     () => database.hot`
     with state as (
       insert into terminal_state (terminal_id, last_seen_at, software, lists, stale_lists, queue_depth, refused_records,
         oldest_unsent_at, clock_skew_ms)
-      values (${terminalId}, ${receivedAt}, ${report.software}, ${JSON.stringify(report.lists)}::text::jsonb,
-        ${[...report.staleLists]}::text[], ${report.queueDepth}, ${report.refusedRecords},
-        ${report.oldestUnsentAtMs === null ? null : new Date(report.oldestUnsentAtMs)}, ${report.clockSkewMs})
+      select terminal_id, last_seen_at, software, lists, stale_lists, queue_depth, refused_records, oldest_unsent_at, clock_skew_ms
+      from json_populate_recordset(null::terminal_state, ${JSON.stringify(states)}::text::json)
       on conflict (terminal_id) do update set last_seen_at = excluded.last_seen_at, software = excluded.software,
         lists = excluded.lists, stale_lists = excluded.stale_lists, queue_depth = excluded.queue_depth,
         refused_records = excluded.refused_records, oldest_unsent_at = excluded.oldest_unsent_at,
         clock_skew_ms = excluded.clock_skew_ms
     ), held as (
       insert into terminal_held_version (terminal_id, kind, version, since)
-      select ${terminalId}, k.kind, k.version, ${receivedAt}
-      from unnest(${held.map(([kind]) => kind)}::text[], ${held.map(([, version]) => version)}::integer[]) as k (kind, version)
+      select terminal_id, kind, version, since
+      from json_populate_recordset(null::terminal_held_version, ${JSON.stringify(held)}::text::json)
       on conflict do nothing
     )
     insert into terminal_fault (terminal_id, fault_no, code, at, received_at, line_id, station_id, detail)
-    select ${terminalId}, f.fault_no, f.code, f.at, ${receivedAt}, ${place.lineId}, ${place.stationId}, f.detail
-    from unnest(${faults.map((fault) => fault.faultNo)}::bigint[], ${faults.map((fault) => fault.code)}::text[],
-      ${faults.map((fault) => new Date(fault.atMs).toISOString())}::timestamptz[],
-      ${faults.map((fault) => fault.detail)}::text[]) as f (fault_no, code, at, detail)
+    select terminal_id, fault_no, code, at, received_at, line_id, station_id, detail
+    from json_populate_recordset(null::terminal_fault, ${JSON.stringify(faults)}::text::json)
     on conflict do nothing`,
   );
 }

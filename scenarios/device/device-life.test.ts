@@ -9,6 +9,10 @@ import { TapGateError } from '@tapgate/sdk/error';
 import { DEFAULT_GATE_PARAMETERS } from '@tapgate/sdk/lists/gate-parameters';
 import { rollOutPlace } from '@tapgate/sdk/lists/roll-out';
 import { readEnrolmentCode } from '@tapgate/sdk/terminals/enrolment';
+import { listSigningMessage } from '@tapgate/sdk/lists/list-envelope';
+import { startGateway } from '@tapgate/gateway/gateway';
+import { rotateKey } from '@tapgate/gateway/keys/demo-keystore';
+import { KeystoreProvider } from '@tapgate/gateway/keys/keystore-provider';
 import { terminalId } from '@tapgate/sdk/wire/identifiers';
 import { gateLists } from '@tapgate/validator-firmware/lists/gate-lists';
 import { ListStore } from '@tapgate/validator-firmware/lists/list-store';
@@ -209,6 +213,67 @@ describe('the life of a terminal beside its gateway', () => {
     assert.equal(forged.lists[0]?.stoppedBy, 'list_signature_invalid');
     assert.deepEqual([lists.held('hotlist')?.version, isListed(7)], [4, false]);
     assert.equal((await sync()).lists[0]?.to, 5);
+  });
+
+  test('a signing key that was rotated reaches it through the key before, which then signs nothing for it any more', async () => {
+    const rotated = rotateKey(gateway.keystore, 'list-signing', new Date().toISOString());
+    assert.ok(rotated.ok);
+    const { database, data } = gateway;
+    const next = await startGateway({
+      ...{ database, data, keystore: rotated.keystore, host: '127.0.0.1', port: 0 },
+      onFault: (fault) => assert.fail(String(fault)),
+    });
+    let kept: DeviceIdentity | null = null;
+    const stagingFolder = path.join(folder, 'staging');
+    const parts = { lists, clock, stagingFolder };
+    const keepIdentity = (changed: DeviceIdentity): Promise<void> => {
+      kept = changed;
+      return saveIdentity(path.join(folder, 'identity'), STORAGE_KEY, changed);
+    };
+    const clientOfNext = new TapGateClient({
+      baseUrl: next.url,
+      authentication: sessionCredentialsOf(identity),
+    });
+    try {
+      const taken = await syncLists({ ...parts, client: clientOfNext, identity, keepIdentity });
+      assert.deepEqual(
+        [taken.stoppedBy, ...taken.lists.map(({ stoppedBy }) => stoppedBy)],
+        [...[null, null, null, null, null]],
+      );
+      const now = (await loadIdentity(path.join(folder, 'identity'), STORAGE_KEY)) ?? assert.fail();
+      assert.ok(kept !== null);
+      assert.deepEqual(
+        now.listSigningKeys.map(({ keyId }) => keyId),
+        ['list-signing/2'],
+      );
+      // A word that the key before has signed, as whoever found that key could make one.
+      const earlier = new KeystoreProvider(gateway.keystore);
+      const forging = {
+        fetchListBody: clientOfNext.fetchListBody.bind(clientOfNext),
+        getListPlan: async (held: string, keyId: string | null) => {
+          const plan = await clientOfNext.getListPlan(held, keyId, 'list-signing/2');
+          assert.deepEqual(plan.signingKeys, []);
+          const bent = plan.lists.map(({ kind, steps }) => ({
+            kind,
+            steps: steps.map((step) => {
+              const { statement } = step.envelope;
+              const signature = Buffer.from(earlier.signList(listSigningMessage(statement))).toString(
+                'base64',
+              );
+              return { ...step, envelope: { statement, keyId: 'list-signing/1', signature } };
+            }),
+          }));
+          return { ...plan, lists: bent };
+        },
+      };
+      const refused = await syncLists({ ...parts, client: forging, identity: now });
+      assert.equal(refused.lists[0]?.stoppedBy, 'list_key_unknown');
+      identity = now;
+      const second = await syncLists({ ...parts, client: clientOfNext, identity });
+      assert.equal(second.lists[0]?.stoppedBy, null);
+    } finally {
+      await next.stop();
+    }
   });
 
   test('what it says of itself stands in the list of terminals; a fault that comes twice is one', async () => {

@@ -116,7 +116,9 @@ export function isFor(
   const { terminalId } = terminal;
   if (scope.kind === 'operator' && scope.operatorId !== terminal.operatorId) return false;
   if (scope.kind === 'terminals' && !scope.terminalIds.includes(terminalId)) return false;
-  return rollOutPlace(statement.kind, terminalId) < statement.sharePermille;
+  return (
+    statement.sharePermille >= SHARE_ALL || rollOutPlace(statement.kind, terminalId) < statement.sharePermille
+  );
 }
 
 /** The text that is signed: fields in this order, no space. */

@@ -4,6 +4,11 @@ import { TapGateError } from '@tapgate/sdk/error';
 import { generateSm2KeyPair, importSm2PublicKey, sm2Sign } from '@tapgate/sdk/gm/sm2';
 import { sm2Decrypt } from '@tapgate/sdk/gm/sm2-encryption';
 import type { ListRecipient } from '@tapgate/sdk/lists/list-envelope';
+import {
+  judgeKeyLink,
+  type KeyLinkRefusalCode,
+  type SigningKeyLink,
+} from '@tapgate/sdk/lists/signing-key-link';
 import { answerMac, possessionMessage, requestMac } from '@tapgate/sdk/terminals/enrolment';
 import { isTerminalId, terminalId, type TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { RAILS, TAP_KINDS, type Rail, type TapKind } from '@tapgate/sdk/wire/rails';
@@ -182,6 +187,30 @@ export async function loadIdentity(file: string, storageKey: Uint8Array): Promis
 function isHex(value: unknown): value is { readonly hex: string } {
   if (typeof value !== 'object' || value === null) return false;
   return 'hex' in value && typeof value.hex === 'string';
+}
+
+/**
+ * The identity with the newest signing key that the links lead to, one after the other; the key before is let go of. A link that does not
+ * hold ends the way there: the keys before it are taken.
+ */
+export function withSigningKeys(
+  identity: DeviceIdentity,
+  links: readonly SigningKeyLink[],
+): { readonly identity: DeviceIdentity; readonly stoppedBy: KeyLinkRefusalCode | null } {
+  const first = identity.listSigningKeys.at(-1);
+  let held = first;
+  let stoppedBy: KeyLinkRefusalCode | null = null;
+  for (const link of links) {
+    if (held === undefined) break;
+    const judged = judgeKeyLink(link, held);
+    if (!judged.ok) {
+      stoppedBy = judged.code;
+      break;
+    }
+    held = judged.key;
+  }
+  if (held === undefined || held === first) return { identity, stoppedBy };
+  return { identity: { ...identity, listSigningKeys: [held] }, stoppedBy };
 }
 
 /** The device as one to whom lists are addressed. */

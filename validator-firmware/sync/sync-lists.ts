@@ -11,7 +11,7 @@ import { PieceHash } from '@tapgate/sdk/lists/piece-hash';
 import { applyDelta, installSnapshot } from '../lists/install-names.ts';
 import { ListFault } from '../lists/list-fault.ts';
 import type { ListStore } from '../lists/list-store.ts';
-import { recipientOf, type DeviceIdentity } from './device-identity.ts';
+import { recipientOf, withSigningKeys, type DeviceIdentity } from './device-identity.ts';
 
 export type ListClient = Pick<TapGateClient, 'getListPlan' | 'fetchListBody'>;
 
@@ -19,6 +19,8 @@ export type ListSyncParts = {
   readonly client: ListClient;
   readonly lists: ListStore;
   readonly identity: DeviceIdentity;
+  /** writes down who this device is once it has taken a newer signing key; without it the key is taken again in each round */
+  readonly keepIdentity?: (identity: DeviceIdentity) => Promise<void>;
   /** where bodies lie until they are whole */
   readonly stagingFolder: string;
   /** the device's clock, ms since the Unix epoch */
@@ -54,20 +56,24 @@ export async function syncLists(parts: ListSyncParts): Promise<SyncReport> {
   const askedAtMs = clock();
   let plan: ListPlan;
   try {
-    plan = await client.getListPlan(heldText(lists), heldKeyId(lists));
+    const signer = parts.identity.listSigningKeys.at(-1)?.keyId ?? null;
+    plan = await client.getListPlan(heldText(lists), heldKeyId(lists), signer);
   } catch (error) {
     if (!(error instanceof TapGateError)) throw error;
     return { lists: [], clockSkewMs: null, stoppedBy: error.code };
   }
   const clockSkewMs = Math.round((askedAtMs + clock()) / 2 - plan.nowMs);
-  const listKeys = keysOf(parts, plan);
+  const { identity, stoppedBy: keyRefused } = withSigningKeys(parts.identity, plan.signingKeys);
+  if (identity !== parts.identity) await parts.keepIdentity?.(identity);
+  const known = { ...parts, identity };
+  const listKeys = keysOf(known, plan);
   const synced: SyncedList[] = [];
   for (const { kind, steps } of plan.lists) {
     const from = lists.held(kind)?.version ?? null;
-    const stoppedBy = await takeSteps(parts, kind, { steps, listKeys, gatewayNowMs: plan.nowMs });
+    const stoppedBy = await takeSteps(known, kind, { steps, listKeys, gatewayNowMs: plan.nowMs });
     synced.push({ kind, from, to: lists.held(kind)?.version ?? null, stoppedBy });
   }
-  return { lists: synced, clockSkewMs, stoppedBy: null };
+  return { lists: synced, clockSkewMs, stoppedBy: keyRefused };
 }
 
 async function takeSteps(
