@@ -78,12 +78,10 @@ export const ListPlanBody = z
         ),
       }),
     ),
-    signingKeys: z
-      .array(z.strictObject({ statement: z.string(), signature: z.string() }))
-      .openapi({
-        description:
-          'the way from the key that `signer` names to the one of now (sdk/lists/signing-key-link.ts)',
-      }),
+    signingKeys: z.array(z.strictObject({ statement: z.string(), signature: z.string() })).openapi({
+      description:
+        'the way from the key that `signer` names to the one of now (sdk/lists/signing-key-link.ts)',
+    }),
     listKey: z.strictObject({ id: z.string(), sealed: z.string() }).nullable().openapi({
       description: 'sealed: SM2 C1C3C2 for this terminal, base64; null where it says it has the key',
     }),

@@ -16,7 +16,7 @@ import { gateLists, type GateLists } from '../lists/gate-lists.ts';
 import { ListFault } from '../lists/list-fault.ts';
 import { ListStore } from '../lists/list-store.ts';
 import { loadRiderSignals } from '../rider/load-rider-signals.ts';
-import { sessionCredentialsOf, type DeviceIdentity } from '../sync/device-identity.ts';
+import { saveIdentity, sessionCredentialsOf, type DeviceIdentity } from '../sync/device-identity.ts';
 import { GatewayClock } from '../sync/gateway-clock.ts';
 import { syncLists } from '../sync/sync-lists.ts';
 import { FaultBook, sendReport, type DeviceFault } from '../sync/terminal-report.ts';
@@ -158,8 +158,17 @@ export class GateDevice {
       },
     });
     const { lists, gate, journal } = { lists: this.#lists, gate: this.#gate, journal: this.#journal };
+    // The newest key under which lists are taken is in it; nothing else of it ever changes.
+    let signedFor = identity;
     this.#upkeep = new UpkeepLoop({
-      sync: () => syncLists({ client, lists, identity, stagingFolder: folder.staging, clock: this.#clock }),
+      sync: () =>
+        syncLists({
+          ...{ client, lists, identity: signedFor, stagingFolder: folder.staging, clock: this.#clock },
+          keepIdentity: async (changed) => {
+            await saveIdentity(folder.identityFile, folder.storageKey, changed);
+            signedFor = changed;
+          },
+        }),
       report: () =>
         sendReport({
           client,

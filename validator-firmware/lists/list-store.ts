@@ -29,8 +29,9 @@ export type Store = ClassicLevel<Uint8Array, Uint8Array>;
 export type StoreBatch = ReturnType<Store['batch']>;
 
 /**
- * LevelDB maps its files into memory. Small files and few of them open bound what is mapped to some tens of megabytes, whatever the
- * length of the list; what a lookup then pays for opening a file is within its millisecond (README.md "The store").
+ * LevelDB maps its files into memory and keeps 64 of them open, whatever smaller number it is told. A snapshot is written in order, so
+ * a file is as long as the write buffer: short buffers bound what is mapped to some tens of megabytes, whatever the length of the
+ * list; what a lookup then pays for opening a file is within its millisecond (README.md "The store").
  */
 const STORE_OPTIONS = {
   keyEncoding: 'view',
