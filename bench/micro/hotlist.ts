@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -19,7 +19,6 @@ const NAMES = Number(process.env['HOTLIST_NAMES'] ?? 10_000_000);
 const LISTED = 20_000;
 const LOOKUPS = 20_000;
 const PROCESS = fileURLToPath(new URL('./hotlist-process.ts', import.meta.url));
-const PACKAGE = fileURLToPath(new URL('../../package.json', import.meta.url));
 const run = promisify(execFile);
 
 type Installed = { readonly seconds: number; readonly peakMb: number };
@@ -87,18 +86,8 @@ async function writeSnapshot(file: string): Promise<string> {
 }
 
 async function inProcess<Result>(words: readonly string[]): Promise<Result> {
-  const { stdout } = await run(process.execPath, [...(await programOptions()), PROCESS, ...words]);
+  const { stdout } = await run(process.execPath, [...TERMINAL_FLAGS, PROCESS, ...words]);
   return JSON.parse(stdout) as Result;
-}
-
-/** What `npm run validator` gives Node before the program: what is measured is started like it. */
-async function programOptions(): Promise<readonly string[]> {
-  const { scripts } = JSON.parse(await readFile(PACKAGE, 'utf8')) as {
-    readonly scripts: Readonly<Record<string, string>>;
-  };
-  const [, options] = /^exec node ((?:--\S+ (?:tsx )?)*)\S+\.ts$/.exec(scripts['validator'] ?? '') ?? [];
-  if (options === undefined) throw new Error('the script of the validator starts node on a program');
-  return options.trim().split(' ');
 }
 
 function figuresOf(installed: Installed, measured: Measured): readonly Figure[] {

@@ -65,12 +65,7 @@ const TERMINAL_PROCESS = fileURLToPath(new URL('./terminal-process.ts', import.m
 
 /** A young generation is set at the start of a process, so a tap is timed in one that started as a gate's does. */
 async function measureTerminalInProcess(): Promise<readonly Figure[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...TERMINAL_FLAGS,
-    '--import',
-    'tsx',
-    TERMINAL_PROCESS,
-  ]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...TERMINAL_FLAGS, TERMINAL_PROCESS]);
   return JSON.parse(stdout) as readonly Figure[];
 }
 

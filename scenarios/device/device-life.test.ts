@@ -223,11 +223,11 @@ describe('the life of a terminal beside its gateway', () => {
       ...{ database, data, keystore: rotated.keystore, host: '127.0.0.1', port: 0 },
       onFault: (fault) => assert.fail(String(fault)),
     });
-    let kept: DeviceIdentity | null = null;
+    const kept: DeviceIdentity[] = [];
     const stagingFolder = path.join(folder, 'staging');
     const parts = { lists, clock, stagingFolder };
     const keepIdentity = (changed: DeviceIdentity): Promise<void> => {
-      kept = changed;
+      kept.push(changed);
       return saveIdentity(path.join(folder, 'identity'), STORAGE_KEY, changed);
     };
     const clientOfNext = new TapGateClient({
@@ -241,7 +241,7 @@ describe('the life of a terminal beside its gateway', () => {
         [...[null, null, null, null, null]],
       );
       const now = (await loadIdentity(path.join(folder, 'identity'), STORAGE_KEY)) ?? assert.fail();
-      assert.ok(kept !== null);
+      assert.equal(kept.length, 1);
       assert.deepEqual(
         now.listSigningKeys.map(({ keyId }) => keyId),
         ['list-signing/2'],
