@@ -56,6 +56,7 @@ test('what the files and the keystore say is what the hot path reads', async () 
       sm2PublicKey: Buffer.from(keystore.current('terminal/M1S3IN01').publicKeyXy ?? []),
       revokedAtMs: null,
       zone: 'Asia/Shanghai',
+      region: 'ningbo',
       serviceDayStartMs: 4 * 3_600_000,
     },
   );
