@@ -55,7 +55,7 @@ export async function comeBack(settings: ValidatorSettings, deadlineMs: number):
   for (;;) {
     try {
       listsTaken += await takeLists(client, held, settings.listKeyId);
-      const forwarded = await forwardTaps(journal, liveUplink(client));
+      const forwarded = await forwardTaps(journal, () => liveUplink(client));
       stoppedBy = forwarded.stoppedBy;
       if (stoppedBy === null) {
         await client.sendTerminalReport(reportOf(journal, held));

@@ -73,7 +73,7 @@ describe('a gate asks before it decides', () => {
   const decisionOf = ({ decision }: TapResult) =>
     decision.decision === 'open' ? 'open' : decision.refusal.code;
   const forward = async () => {
-    const { deliveries, stoppedBy } = await forwardTaps(gate.journal, liveUplink(gate.client));
+    const { deliveries, stoppedBy } = await forwardTaps(gate.journal, () => liveUplink(gate.client));
     assert.equal(stoppedBy, null);
     return deliveries.map((delivery) =>
       delivery.kind === 'accepted'

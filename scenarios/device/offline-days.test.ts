@@ -222,7 +222,7 @@ describe('a gate that is alone for three days', () => {
 
     // Back in coverage.
     nowMs = startMs + HOURS * HOUR_MS;
-    const report = await forwardTaps(journal, bulkUplink(client));
+    const report = await forwardTaps(journal, () => bulkUplink(client));
     assert.equal(report.stoppedBy, null);
     assert.deepEqual(
       report.deliveries.map((delivery) => delivery.entry.tapSequence),

@@ -277,7 +277,7 @@ class ServiceDay {
   }
 
   async #deliver(terminal: CityTerminal, uplink: TapUplink): Promise<readonly Delivery[]> {
-    const { deliveries, stoppedBy } = await forwardTaps(terminal.journal, uplink);
+    const { deliveries, stoppedBy } = await forwardTaps(terminal.journal, () => uplink);
     if (stoppedBy !== null) throw new Error(`${terminal.terminalId} could not deliver: ${stoppedBy}`);
     for (const delivery of deliveries) {
       if (delivery.kind === 'accepted') this.#note(delivery.answer);

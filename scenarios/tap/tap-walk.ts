@@ -79,7 +79,7 @@ export class TapWalk {
   /** Journal to verdict by the terminal's own forwarder. */
   async forward(terminal: CityTerminal): Promise<readonly Delivery[]> {
     const startedAt = performance.now();
-    const report = await forwardTaps(terminal.journal, liveUplink(terminal.client));
+    const report = await forwardTaps(terminal.journal, () => liveUplink(terminal.client));
     const milliseconds = performance.now() - startedAt;
     const { deliveries, stoppedBy } = report;
     this.note('forward', `${deliveries.length} record(s)`, stoppedBy ?? 'all delivered', milliseconds);

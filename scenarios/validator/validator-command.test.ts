@@ -143,7 +143,18 @@ describe('npm run validator', { timeout: 240_000 }, () => {
   test('it enrols, takes its lists, and serves: nobody before it has authority keys', async () => {
     await desk.enrolSenior(cardOf('known', 1), '1950-01-01');
     assert.equal(await desk.publishHotlist([cardOf('known', 2)]), 1);
-    const ended = await runGate('--simulate', '--between', '1', '--taps', '2', '--enrol', await newCode());
+    const code = await newCode();
+    const ended = await runGate(
+      '--simulate',
+      '--between',
+      '1',
+      '--seed',
+      'first',
+      '--taps',
+      '2',
+      '--enrol',
+      code,
+    );
     assert.equal(ended.code, 0, ended.err);
     assert.deepEqual(services(ended), ['no_ca_keys', 'in_service']);
     const lists = ended.lines.find(({ event }) => event === 'sync')?.['lists'];

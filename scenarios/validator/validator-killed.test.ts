@@ -21,8 +21,8 @@ const KILLS = Number(process.env['KILLS'] ?? '20');
 const SEED = process.env['TEST_SEED'] ?? '20261122';
 const TERMINAL = terminalId('KILLED01');
 const RIDERS = 3;
-/** More than a live queue: they go in bulk. */
-const RIDERS_OF_TUNNEL = 18;
+/** So many that a backlog is left even when the last who was tried live in the tunnel took along what had gathered by then. */
+const RIDERS_OF_TUNNEL = 32;
 /** Steps at which a tap may be on disk although nobody was told. */
 const UNTOLD: readonly KillStep[] = [
   'while a tap is written',

@@ -50,7 +50,7 @@ describe('forwarding', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const forward = () => forwardTaps(journal, liveUplink(gateway));
+  const forward = () => forwardTaps(journal, () => liveUplink(gateway));
   const waiting = async () => (await journal.oldestUnacknowledged(100)).map((entry) => entry.tapSequence);
 
   test('a terminal that is not let in keeps its records: they are good when it is let in again', async () => {
@@ -107,7 +107,10 @@ describe('forwarding', () => {
       sendTap: (record: Uint8Array) =>
         (record[0] ?? 0) < 3 ? gateway.sendTap(record) : Promise.reject(new Error('broken')),
     };
-    await assert.rejects(forwardTaps(journal, liveUplink(broken)), /broken/);
+    await assert.rejects(
+      forwardTaps(journal, () => liveUplink(broken)),
+      /broken/,
+    );
     assert.deepEqual(await waiting(), [3, 4, 5]);
   });
 
@@ -122,7 +125,7 @@ describe('forwarding', () => {
           }),
         ),
       );
-    const report = await forwardTaps(journal, bulkUplink({ sendTaps }));
+    const report = await forwardTaps(journal, () => bulkUplink({ sendTaps }));
     assert.equal(report.stoppedBy, 'overloaded');
     assert.deepEqual(await waiting(), [4]);
     assert.equal(journal.refusedCount(), 1);
@@ -132,11 +135,14 @@ describe('forwarding', () => {
     const sendTaps = async (records: readonly Uint8Array[]) => [
       await gateway.sendTap(records[0] ?? new Uint8Array(0)),
     ];
-    const report = await forwardTaps(journal, bulkUplink({ sendTaps }));
+    const report = await forwardTaps(journal, () => bulkUplink({ sendTaps }));
     assert.equal(report.stoppedBy, 'answer_not_understood');
     assert.deepEqual(await waiting(), [2, 3, 4, 5]);
     const unreachable = { sendTaps: () => Promise.reject(new TapGateError({ code: 'gateway_unreachable' })) };
-    assert.equal((await forwardTaps(journal, bulkUplink(unreachable))).stoppedBy, 'gateway_unreachable');
+    assert.equal(
+      (await forwardTaps(journal, () => bulkUplink(unreachable))).stoppedBy,
+      'gateway_unreachable',
+    );
     assert.deepEqual(await waiting(), [2, 3, 4, 5]);
   });
 

@@ -16,13 +16,18 @@ const ENTRIES_AT_A_TIME = 256;
  * Sends what the journal holds, oldest first, until it is empty or the gateway cannot be reached. Forgets only what was
  * accepted; what the gateway refuses for good is kept aside and reported. A crash between acceptance and forgetting sends a
  * record twice, which the gateway answers with its first answer.
+ *
+ * @param uplinkFor asked for each piece anew with the number of its records: what gathers while one is on its way may be a backlog
  */
-export async function forwardTaps(journal: ForwardedJournal, uplink: TapUplink): Promise<ForwardReport> {
+export async function forwardTaps(
+  journal: ForwardedJournal,
+  uplinkFor: (waiting: number) => TapUplink,
+): Promise<ForwardReport> {
   const deliveries: Delivery[] = [];
   for (;;) {
     const entries = await journal.oldestUnacknowledged(ENTRIES_AT_A_TIME);
     if (entries.length === 0) return { deliveries, stoppedBy: null };
-    const batch = await forwardEntries(journal, uplink, entries);
+    const batch = await forwardEntries(journal, uplinkFor(entries.length), entries);
     deliveries.push(...batch.deliveries);
     if (batch.stoppedBy !== null) return { deliveries, stoppedBy: batch.stoppedBy };
   }

@@ -63,8 +63,7 @@ export class ForwardingLoop {
     const { journal, live, bulk, onReport, onFault } = this.#parts;
     if (journal.unacknowledgedCount() === 0) return true;
     try {
-      const isBacklog = journal.unacknowledgedCount() >= BACKLOG_MIN;
-      const report = await forwardTaps(journal, isBacklog ? bulk : live);
+      const report = await forwardTaps(journal, (waiting) => (waiting >= BACKLOG_MIN ? bulk : live));
       onReport(report);
       return report.stoppedBy === null;
     } catch (error) {
