@@ -21,6 +21,8 @@ const KILLS = Number(process.env['KILLS'] ?? '20');
 const SEED = process.env['TEST_SEED'] ?? '20261122';
 const TERMINAL = terminalId('KILLED01');
 const RIDERS = 3;
+/** Lives until a step is reached. */
+const LIVES_MAX = 4;
 /** So many that a backlog is left even when the last who was tried live in the tunnel took along what had gathered by then. */
 const RIDERS_OF_TUNNEL = 32;
 /** Steps at which a tap may be on disk although nobody was told. */
@@ -57,7 +59,7 @@ test(
         const { issuerCertificate, caKeyIndex, privateKey, publicKeyXy, imkAc, imkMac } = issuer;
         return {
           ...{ step, isTunnel, directory, baseUrl: gateway.baseUrl, waitMs: random.below(25) },
-          occurrence: isTunnel ? 1 : 1 + random.below(RIDERS),
+          occurrence: step?.includes('is written') === true ? 1 + random.below(RIDERS) : 1,
           cards: Array.from({ length: riders }, () => {
             const seed = `killed ${SEED} ${++cards}`;
             return { seed, pan: city.card({ bankId, seed }).pan };
@@ -80,11 +82,20 @@ test(
       };
       for (let kill = 0; kill < KILLS; kill++) {
         const step = KILL_STEPS[kill] ?? random.pick(KILL_STEPS);
-        const life = await liveOnce(orderOf(step));
-        const last = life.lines.at(-1);
-        assert.deepEqual([life.signal, last?.event, last?.['step']], ['SIGKILL', 'killed', step], life.said);
-        hits.set(step, (hits.get(step) ?? 0) + 1);
-        note(life.lines);
+        for (let lives = 1; ; lives++) {
+          const life = await liveOnce(orderOf(step));
+          note(life.lines);
+          const last = life.lines.at(-1);
+          // What an earlier life left behind may have taken these riders' taps along, so that none went the way of this step.
+          if (last?.event === 'end' && lives < LIVES_MAX) continue;
+          assert.deepEqual(
+            [life.signal, last?.event, last?.['step']],
+            ['SIGKILL', 'killed', step],
+            life.said,
+          );
+          hits.set(step, (hits.get(step) ?? 0) + 1);
+          break;
+        }
       }
       const end = await liveOnce(orderOf(null));
       note(end.lines);
