@@ -335,6 +335,39 @@ test('a server that dies is started again under the same address', async () => {
   }
 });
 
+test('a server that dies again and again while it is taken back ends nobody, and answers in the end', async () => {
+  const dataDir = newDataDir();
+  const database = await start(dataDir);
+  try {
+    await query(database.url, 'create table kept as select 1 as n');
+    const killed = new Set<number>();
+    // Around the moment at which it is ready: before, while and after a session is opened and claims it.
+    for (const afterMs of [0, 10, 20, 30]) {
+      const pid = await readyServer(dataDir, killed);
+      await delay(afterMs);
+      process.kill(pid, 'SIGKILL');
+      killed.add(pid);
+    }
+    let answer = '';
+    for (let waited = 0; waited < 120_000 && answer === ''; waited += 100) {
+      answer = await query(database.url, 'select n from kept').catch(() => '');
+      await delay(100);
+    }
+    assert.equal(answer, '1');
+  } finally {
+    await database.destroy();
+  }
+});
+
+async function readyServer(dataDir: string, known: ReadonlySet<number>): Promise<number> {
+  for (let waited = 0; waited < 120_000; waited += 2) {
+    const running = findRunningServer(homeOf(dataDir).data);
+    if (running?.status === 'ready' && !known.has(running.pid)) return running.pid;
+    await delay(2);
+  }
+  throw new Error('no server was started');
+}
+
 test('a first start that was killed half-way is done again', async () => {
   const dataDir = newDataDir();
   const database = await start(dataDir);

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { StartFault } from '../start-fault.ts';
+import { describeStartFault, StartFault } from '../start-fault.ts';
 import { openServerSession, ServerSessionFault, type ServerSession } from '../store/server-session.ts';
 import { openCluster, rememberPort, removeCluster, SERVER_USER, type Cluster } from './cluster.ts';
 import {
@@ -84,9 +84,8 @@ async function joinServer(cluster: Cluster, options: JoinOptions): Promise<Joine
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const running = findRunningServer(home.data);
     if (running !== null) {
-      const session = await openSession(urlOf(password, running.port), running.pid, home);
+      const session = await claimedSession(urlOf(password, running.port), running.pid, home, options.onEvent);
       if (session === null) continue;
-      await claim(session, home, options.onEvent);
       if (await isAboutToStop(running.pid, home)) {
         await session.close();
         await waitForEnd(running.pid, home.data, STOPPING_WAIT_MS);
@@ -106,12 +105,11 @@ async function joinServer(cluster: Cluster, options: JoinOptions): Promise<Joine
     switch (launch.outcome) {
       case 'ready':
         try {
-          const session = await openSession(urlOf(password, port), launch.pid, home);
+          const session = await claimedSession(urlOf(password, port), launch.pid, home, options.onEvent);
           if (session === null) {
             launch.watch.end();
             continue;
           }
-          await claim(session, home, options.onEvent);
           return { port, pid: launch.pid, adopted: false, session, watch: launch.watch };
         } catch (error) {
           await stopServer(launch.pid, home.data);
@@ -165,6 +163,29 @@ async function openSession(url: string, pid: number, home: ServerHome): Promise<
   throw new StartFault('database_start_failed', `PostgreSQL, process ${pid}, takes no connections`);
 }
 
+/**
+ * A session that holds the claim; null when the server ended before it did.
+ *
+ * @throws StartFault as openSession and claim
+ */
+async function claimedSession(
+  url: string,
+  pid: number,
+  home: ServerHome,
+  onEvent: (line: string) => void,
+): Promise<ServerSession | null> {
+  const session = await openSession(url, pid, home);
+  if (session === null) return null;
+  try {
+    await claim(session, home, onEvent);
+    return session;
+  } catch (error) {
+    await session.close();
+    if (error instanceof ServerSessionFault && error.kind !== 'refused') return null;
+    throw error;
+  }
+}
+
 /** @throws StartFault data_dir_in_use; the server is left to whoever holds it */
 async function claim(
   session: ServerSession,
@@ -176,7 +197,6 @@ async function claim(
     if (waited === 0) onEvent('waiting for another gateway with the same DATA_DIR to end');
     await delay(RETRY_MS);
   }
-  await session.close();
   throw new StartFault(
     'data_dir_in_use',
     `another gateway runs on the database in ${home.folder}; stop it, or give this one a DATA_DIR of its own`,
@@ -211,14 +231,14 @@ function keepRunning(cluster: Cluster, first: Joined, onEvent: (line: string) =>
     if (stopping || findRunningServer(home.data) !== null) return;
     onEvent('PostgreSQL ended unexpectedly and is started again');
     current.watch.end();
-    await current.session.close();
     try {
+      await current.session.close();
       current = await joinServer(cluster, { port: current.port, mayMove: false, onEvent });
       waitMs = WATCH_MS;
     } catch (error) {
-      if (!(error instanceof StartFault)) throw error;
+      // Whatever stood in the way, the gateway stays up without its database and the next round tries again.
       waitMs = Math.min(waitMs * 2, WATCH_MAX_MS);
-      onEvent(error.message);
+      onEvent(describeStartFault(error));
     }
   };
   const schedule = (): NodeJS.Timeout =>

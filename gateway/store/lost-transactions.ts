@@ -105,19 +105,33 @@ function silencedWhenLost(
   transaction: postgres.TransactionSql,
   session: { readonly isLost: boolean },
 ): postgres.TransactionSql {
-  const check = (): void => {
-    if (session.isLost) throw new Error('the connection of this transaction is lost');
+  const unlessLost = (send: (...given: unknown[]) => unknown): ((...given: unknown[]) => unknown) => {
+    return (...given) => (session.isLost ? lostQuery() : send(...given));
   };
   return new Proxy(transaction, {
-    apply: (target, self, given: unknown[]): unknown => {
-      check();
-      return Reflect.apply(target, self, given);
-    },
-    get: (target, name, self): unknown => {
-      if (name === 'unsafe') check();
-      return Reflect.get(target, name, self);
-    },
+    apply: (target, self, given: unknown[]): unknown =>
+      unlessLost((...sent) => Reflect.apply(target, self, sent) as unknown)(...given),
+    get: (target, name, self): unknown =>
+      name === 'unsafe'
+        ? unlessLost((...sent) => target.unsafe(...(sent as Parameters<typeof target.unsafe>)))
+        : (Reflect.get(target, name, self) as unknown),
   });
+}
+
+/**
+ * A query that fails as one that was sent does, when it is awaited: thrown while a list of queries is being put together, the fault
+ * would leave those before it in the list with nobody to catch theirs, and that ends the process.
+ */
+function lostQuery(): Promise<never> {
+  const query = Promise.reject(new Error('the connection of this transaction is lost'));
+  query.catch(() => undefined);
+  const same = (): Promise<never> => query;
+  return Object.assign(query, { execute: same, simple: same, values: same, raw: same, cursor: rowsOfLost });
+}
+
+/** @yields nothing */
+async function* rowsOfLost(): AsyncGenerator<never> {
+  yield await lostQuery();
 }
 
 const never = (): Promise<never> => new Promise<never>(() => undefined);

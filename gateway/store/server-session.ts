@@ -4,6 +4,7 @@ import postgres from 'postgres';
 export type ServerSession = {
   /** e.g. 18.4 */
   readonly serverVersion: string;
+  /** @throws ServerSessionFault when the server has ended meanwhile; `claim` too */
   readonly dataFolder: () => Promise<string>;
   /**
    * Claims the server for this process until the session ends, however it ends: after kill -9 the server sees the closed socket
@@ -15,7 +16,7 @@ export type ServerSession = {
   readonly close: () => Promise<void>;
 };
 
-/** Why no session could be opened, as far as the start has to decide about it. */
+/** Why no session could be opened, or why one ended, as far as the start has to decide about it. */
 export class ServerSessionFault extends Error {
   override readonly name = 'ServerSessionFault';
   readonly kind: 'not_accepting' | 'refused' | 'unreachable';
@@ -62,12 +63,14 @@ function sessionOf(sql: postgres.Sql, serverVersion: string): ServerSession {
   return {
     serverVersion,
     dataFolder: async () => {
-      const rows = await sql<{ folder: string }[]>`select current_setting('data_directory') as folder`;
+      const query = sql<{ folder: string }[]>`select current_setting('data_directory') as folder`;
+      const rows = await query.catch(rethrowTranslated);
       return rows[0]?.folder ?? '';
     },
     claim: async () => {
       const [space, name] = CLAIM_LOCK;
-      const rows = await sql<{ held: boolean }[]>`select pg_try_advisory_lock(${space}, ${name}) as held`;
+      const query = sql<{ held: boolean }[]>`select pg_try_advisory_lock(${space}, ${name}) as held`;
+      const rows = await query.catch(rethrowTranslated);
       return rows[0]?.held === true;
     },
     createDatabase: async (name) => {
@@ -87,10 +90,14 @@ function checkedName(name: string): string {
   return name;
 }
 
-/** Class 57P is an operator's intervention: 57P03 "cannot connect now" while starting, stopping or recovering. */
+function rethrowTranslated(error: unknown): never {
+  throw translate(error);
+}
+
+/** Class 57P is an operator's intervention: 57P03 "cannot connect now" while starting, stopping or recovering, 57P01 and 57P02 when it ends. */
 function translate(error: unknown): ServerSessionFault {
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
-  if (code.startsWith('57P')) return new ServerSessionFault('not_accepting', code);
-  return new ServerSessionFault(/^[0-9A-Z]{5}$/.test(code) ? 'refused' : 'unreachable', code);
+  if (!(error instanceof postgres.PostgresError)) return new ServerSessionFault('unreachable', code);
+  return new ServerSessionFault(code.startsWith('57P') ? 'not_accepting' : 'refused', code);
 }

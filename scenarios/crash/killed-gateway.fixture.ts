@@ -17,8 +17,8 @@ export class KilledGateway {
   readonly #port: number;
   #process: ChildProcess | null = null;
   #said = '';
-  /** how often it ended by itself */
-  restarts = 0;
+  /** what it said last, each time that it ended by itself */
+  readonly ends: string[] = [];
 
   private constructor(dataDir: string, port: number) {
     this.#dataDir = dataDir;
@@ -57,7 +57,7 @@ export class KilledGateway {
     const deadlineMs = performance.now() + START_MAX_MS;
     while (performance.now() < deadlineMs) {
       if (this.#process === null || this.#process.exitCode !== null) {
-        this.restarts += 1;
+        this.ends.push(this.#said);
         this.#spawn();
       }
       const isUp = await fetch(`${this.baseUrl}/health`).then(
