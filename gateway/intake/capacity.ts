@@ -1,14 +1,11 @@
-/** Answers are counted in slots of this length, ms. */
-const SLOT_MS = 100;
-
-/** A slot counts when at least so many taps were inside from its beginning to its end: then the gateway had all it could do. */
+/** Fewer taps than this inside tell nothing of how many there could be, and are let in whatever was measured. */
 const SATURATED_FROM = 16;
 
-/** The newest slot's share in the estimate: it follows a change within half a second and forgives one bad slot. */
-const NEWEST_SHARE = 0.25;
+/** While taps are refused, those that were let in behind so few count too: they are the only ones there are to learn from. */
+const TELLING_WHILE_REFUSING = SATURATED_FROM / 2;
 
-/** Refusing while there is room means that the estimate is too low: it grows by this factor a slot until there is none. */
-const RECOVERY = 1.25;
+/** The newest answer's share in the estimate: a batch of answers makes up half of it. */
+const NEWEST_SHARE = 1 / 64;
 
 /** Taps that may come at once before anything was measured: what the slowest machine answers within a usual budget. */
 const BURST = 64;
@@ -17,35 +14,27 @@ const BURST = 64;
 const PLANNED_SHARE = 0.5;
 
 /**
- * How many taps a second this process carries, measured where it shows: while taps are always waiting. A quiet hour tells nothing
- * of it, so what was measured last stands until the next busy moment. Only taps that were decided count; a refusal costs next
- * to nothing and would make an overloaded gateway look fast.
+ * How many taps a second this process carries, told by each tap that was answered: it stood behind so many others, and it took so
+ * long. What is let in then settles where an answer takes the planned share of a budget, whatever part of that does not depend on
+ * how many wait. A quiet hour tells nothing, so what was measured last stands until the next busy moment. Only taps that were
+ * decided count; a refusal costs next to nothing and would make an overloaded gateway look fast.
+ *
+ * Not counted by the clock: taps are answered in batches, after which the gateway is nearly empty, and a measure of moments at
+ * which many wait would see the work and miss the answers.
  */
 export class Capacity {
   #perS: number | null = null;
-  #slotStartedMs = 0;
-  #decided = 0;
-  #fewestInside = 0;
-  #refused = false;
+  #isRefusing = false;
 
-  /** Before a tap is let in and after it was answered. */
-  observe(inside: number, atMs: number): void {
-    this.#fewestInside = Math.min(this.#fewestInside, inside);
-    const elapsedMs = atMs - this.#slotStartedMs;
-    if (elapsedMs < SLOT_MS) return;
-    if (this.#fewestInside >= SATURATED_FROM) {
-      const perS = (this.#decided * 1_000) / elapsedMs;
-      this.#perS = this.#perS === null ? perS : this.#perS + (perS - this.#perS) * NEWEST_SHARE;
-    } else if (this.#refused && this.#perS !== null) this.#perS *= RECOVERY;
-    this.#refused = false;
-    this.#slotStartedMs = atMs;
-    this.#decided = 0;
-    this.#fewestInside = inside;
-  }
-
-  /** So many taps were decided and are durable. */
-  count(taps: number): void {
-    this.#decided += taps;
+  /**
+   * A tap was decided and is durable.
+   *
+   * @param ahead taps that were inside when it came
+   */
+  answered(ahead: number, elapsedMs: number): void {
+    if (ahead < (this.#isRefusing ? TELLING_WHILE_REFUSING : SATURATED_FROM)) return;
+    const perS = ((ahead + 1) * 1_000) / Math.max(elapsedMs, 1);
+    this.#perS = this.#perS === null ? perS : this.#perS + (perS - this.#perS) * NEWEST_SHARE;
   }
 
   /**
@@ -57,7 +46,7 @@ export class Capacity {
     if (budgetMs === null || inside < SATURATED_FROM) return true;
     const fits =
       this.#perS === null ? inside < BURST : ((inside + 1) * 1_000) / this.#perS <= budgetMs * PLANNED_SHARE;
-    if (!fits) this.#refused = true;
+    this.#isRefusing = !fits;
     return fits;
   }
 }

@@ -25,6 +25,8 @@ export type TapUnderWay = {
   readonly order: TapOrder;
   /** monotonic, ms */
   readonly arrivedMs: number;
+  /** taps that were inside when it came */
+  readonly ahead: number;
   readonly group: TapGroup;
   /** its place in the group */
   readonly index: number;

@@ -69,7 +69,6 @@ export class TapIntake {
    */
   isOverloadedFor(budgetMs: number | null): boolean {
     if (this.#inside >= INSIDE_MAX) return true;
-    this.#capacity.observe(this.#inside, this.#parts.monotonicMs());
     return !this.#capacity.canAnswer(this.#inside, budgetMs);
   }
 
@@ -93,9 +92,10 @@ export class TapIntake {
           group.settle(index, read);
           return;
         }
+        const ahead = this.#inside;
         this.#inside += 1;
         const fresh = { facts: null, proof: null, certificateSm3: null, judgement: null, rounds: 0 };
-        taps.push({ tap: read.tap, order, arrivedMs, group, index, ...fresh });
+        taps.push({ tap: read.tap, order, arrivedMs, ahead, group, index, ...fresh });
       });
       this.#toJudge.push(taps);
     });
@@ -182,7 +182,8 @@ export class TapIntake {
     try {
       const { rows, repeats } = await rowsOf(batch, this.#parts.dataKeys);
       await acceptTaps(this.#parts.database, rows, repeats);
-      this.#capacity.count(batch.length);
+      const nowMs = this.#parts.monotonicMs();
+      for (const { ahead, arrivedMs } of batch) this.#capacity.answered(ahead, nowMs - arrivedMs);
       this.#settle(batch, resultOf);
     } catch (fault) {
       // Somebody else was first with one of the identities. What was written is nothing; the facts are different now.
@@ -214,7 +215,6 @@ export class TapIntake {
   #settle(taps: readonly TapUnderWay[], resultFor: (underWay: TapUnderWay) => TapResult): void {
     if (taps.length === 0) return;
     this.#inside -= taps.length;
-    this.#capacity.observe(this.#inside, this.#parts.monotonicMs());
     for (const underWay of taps) underWay.group.settle(underWay.index, resultFor(underWay));
   }
 }
