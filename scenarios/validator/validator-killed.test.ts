@@ -25,12 +25,6 @@ const RIDERS = 3;
 const LIVES_MAX = 4;
 /** So many that a backlog is left even when the last who was tried live in the tunnel took along what had gathered by then. */
 const RIDERS_OF_TUNNEL = 32;
-/** Steps at which a tap may be on disk although nobody was told. */
-const UNTOLD: readonly KillStep[] = [
-  'while a tap is written',
-  'after a tap is written, before the barrier opens',
-];
-
 test(
   `kill -9 of a gate, ${KILLS} times on seed ${SEED}: every tap that it decided arrives once`,
   { timeout: 120_000 + KILLS * 30_000 },
@@ -130,7 +124,8 @@ test(
           [],
           'every rider had a good card of his own',
         );
-        assert.ok(untold <= UNTOLD.reduce((sum, step) => sum + (hits.get(step) ?? 0), 0));
+        // One that was being written when the blow fell, also one that fell on the way of an earlier tap.
+        assert.ok(untold <= KILLS, `${untold} taps were written and nobody was told`);
         assert.equal(hits.size, KILL_STEPS.length);
       } finally {
         await database.close();
