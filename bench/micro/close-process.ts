@@ -1,12 +1,19 @@
 import { loadCalendar } from '@tapgate/gateway/calendar/load-calendar';
 import { loadClearingProfiles } from '@tapgate/gateway/clearing/load-clearing-profiles';
 import { closeDay } from '@tapgate/gateway/jobs/close-day';
+import { closingThreads } from '@tapgate/gateway/jobs/closing-threads';
 import { openDatabase } from '@tapgate/gateway/store/connection';
 import { dataKeyOf, FIXTURE_KEYS } from '@tapgate/gateway/store/settled-day.fixture';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 
-// Closes one day in a process of its own, so that its memory is the memory of closing; prints what it took as JSON.
+// Closes one day in a process of its own, so that its memory is the memory of closing; prints what it took as JSON, and batches on stderr
+// as they are made. CLOSING_THREADS=0 or a number in place of what `npm run clearing` would choose.
 const [databaseUrl = '', outDir = '', clearingDate = ''] = process.argv.slice(2);
+const asked = process.env['CLOSING_THREADS'];
+const threads = {
+  ...closingThreads(databaseUrl),
+  ...(asked === undefined ? {} : { count: Number(asked), fromJourneys: 0 }),
+};
 const database = await openDatabase(databaseUrl);
 const started = performance.now();
 const cpuBefore = process.cpuUsage();
@@ -18,6 +25,12 @@ const closed = await closeDay(
     calendar: loadCalendar(),
     profiles: loadClearingProfiles(),
     outDir,
+    threads,
+    reached: (step, batch) => {
+      if (step !== 'control_written' || batch === null) return;
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      process.stderr.write(`  ${batch.party} ${batch.kind} after ${seconds} s\n`);
+    },
   },
   { clearingDate: isoDate(clearingDate), cutAtMs: Date.parse(`${clearingDate}T16:00:00Z`) },
 );

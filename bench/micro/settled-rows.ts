@@ -68,6 +68,8 @@ const NETWORK = { bankId: 'NETWORK', nameZh: '示例转接网络', cnaps: '10410
 const WAYS = 2;
 const LAG_CARDS = 5_000;
 const PIECE_TAPS = 2_000;
+/** Pieces between two words of progress: half a million taps. */
+const PROGRESS_PIECES = 250;
 
 /** Offsets of what differs from tap to tap in a record that was encoded once. */
 type Template = {
@@ -374,8 +376,13 @@ const TABLES = ['tap_identity', 'tap', 'journey'] as const;
  * Fills the three tables side by side, each through a COPY of its own.
  *
  * @param taps a multiple of DAY_UNIT_TAPS
+ * @param say is told how far it is
  */
-export async function copySettledDay(database: Database, taps: number): Promise<void> {
+export async function copySettledDay(
+  database: Database,
+  taps: number,
+  say: (text: string) => void = () => undefined,
+): Promise<void> {
   if (taps % DAY_UNIT_TAPS !== 0) throw new RangeError(`a day is a multiple of ${DAY_UNIT_TAPS} taps`);
   const { hot } = database;
   const bankIds = await writeBanks(database);
@@ -390,8 +397,11 @@ export async function copySettledDay(database: Database, taps: number): Promise<
     })),
   );
   let sent = Promise.resolve();
+  let made = 0;
   for (const pieces of new DayRows(taps, bankIds).pieces()) {
     await sent;
+    if (made % PROGRESS_PIECES === 0 && made > 0) say(`${(made * PIECE_TAPS).toLocaleString('en')} made`);
+    made += 1;
     sent = Promise.all(writables.map(({ table, writable }) => send(writable, pieces[table]))).then(
       () => undefined,
     );
@@ -406,7 +416,8 @@ export async function copySettledDay(database: Database, taps: number): Promise<
       await finished;
     }),
   );
-  for (const index of indexes) {
+  for (const [place, index] of indexes.entries()) {
+    say(`index ${place + 1} of ${indexes.length}`);
     await hot.begin(async (transaction) => {
       await transaction.unsafe(`set local maintenance_work_mem = '512MB'`);
       await transaction.unsafe(index);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { addFen, fen } from '@tapgate/sdk/wire/money';
@@ -174,6 +175,8 @@ async function* ahead<Piece>(pieces: AsyncGenerator<Piece>): AsyncGenerator<Piec
       next = pieces.next();
       // A failure is thrown when the piece is awaited; until then it must not count as unhandled.
       next.catch(() => undefined);
+      // postgres.js sends what it was asked when the event loop comes round; without this turn the database would wait for the work's end.
+      await setImmediate();
       yield piece.value;
     }
   } finally {

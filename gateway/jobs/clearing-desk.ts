@@ -13,6 +13,7 @@ import { loadReferenceData } from '../store/reference-data.ts';
 import { readSettlementGauge } from '../store/settlement-gauge.ts';
 import { buildDay, closeDay, type ClosedBatch } from './close-day.ts';
 import type { ClosingDependencies } from './closing.ts';
+import { closingThreads } from './closing-threads.ts';
 import { atDesk, type Desk } from './open-desk.ts';
 import { closeWaiting, settleAll } from './settle-taps.ts';
 
@@ -24,7 +25,7 @@ const HOUR_MS = 60 * 60 * 1000;
 const WAITING_MAX_MS = 4 * HOUR_MS;
 const STATUS_DATES = 14;
 
-function closingDependencies({ database, keys }: Desk, outDir: string): ClosingDependencies {
+function closingDependencies({ database, databaseUrl, keys }: Desk, outDir: string): ClosingDependencies {
   const dataKeys = new DataKeys(database, keys);
   return {
     database,
@@ -33,6 +34,7 @@ function closingDependencies({ database, keys }: Desk, outDir: string): ClosingD
     dataKeyOf: (serviceDate) => dataKeys.forReading(serviceDate),
     calendar: loadCalendar(),
     profiles: loadClearingProfiles(),
+    threads: closingThreads(databaseUrl),
   };
 }
 

@@ -18,8 +18,9 @@ import {
 } from '../store/settled-day.fixture.ts';
 import type { ClosingStep } from './closing.ts';
 
-// kill -9 at every step of closing and building: whatever a crash leaves, the next run ends in the same state with the same bytes. So does
-// a run in another time zone, under another locale, on another Node (NODES=/path/to/node22,/path/to/node24 by hand).
+// kill -9 at every step of closing and building, with files made in the closing's own thread and on threads of their own in turn: whatever a
+// crash leaves, the next run ends in the same state with the same bytes. So does a run in another time zone, under another locale, on another
+// Node (NODES=/path/to/node22,/path/to/node24 by hand).
 
 const VICTIM = fileURLToPath(new URL('./closing-victim.fixture.ts', import.meta.url));
 const DATE = '2026-11-20';
@@ -103,7 +104,14 @@ function outDir(): string {
 type Death = { readonly step: ClosingStep; readonly time: number };
 
 /** Where a process runs, as far as bytes could depend on it. */
-type Place = { readonly node: string; readonly env: Readonly<Record<string, string>> };
+type Place = {
+  readonly node: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** on which files are made; below two, in the closing's own */
+  readonly threads: number;
+};
+const HERE: Place = { node: process.execPath, env: {}, threads: 0 };
+const ON_THREADS: Place = { ...HERE, threads: 2 };
 
 /** @returns true when the process was killed, false when it came to its end */
 function run(
@@ -111,12 +119,23 @@ function run(
   url: string,
   dir: string,
   death: Death | null,
-  place: Place = { node: process.execPath, env: {} },
+  place: Place = HERE,
 ): boolean {
   const fatal = death === null ? ['none', '0'] : [death.step, String(death.time)];
   const { signal, status, stderr } = spawnSync(
     place.node,
-    ['--import', 'tsx', VICTIM, work, url, dir, DATE, String(AT + 86_400_000), ...fatal],
+    [
+      '--import',
+      'tsx',
+      VICTIM,
+      work,
+      url,
+      dir,
+      DATE,
+      String(AT + 86_400_000),
+      ...fatal,
+      String(place.threads),
+    ],
     { encoding: 'utf8', env: { ...process.env, ...place.env } },
   );
   if (signal === 'SIGKILL') return true;
@@ -219,24 +238,25 @@ test(`killed ${KILLS} times in closing and building, the same state and the same
   const hit = new Map<string, number>();
   const death = deaths(SEED);
   let kills = 0;
-  const killed = (work: 'close' | 'build', url: string, dir: string): boolean => {
+  const killed = (work: 'close' | 'build', url: string, dir: string, place: Place): boolean => {
     const { value } = death.next() as { value: Death };
-    if (!run(work, url, dir, value)) return false;
+    if (!run(work, url, dir, value, place)) return false;
     kills += 1;
     hit.set(value.step, (hit.get(value.step) ?? 0) + 1);
     return true;
   };
-  while (kills < KILLS) {
+  for (let day = 0; kills < KILLS; day += 1) {
+    const place = day % 2 === 0 ? HERE : ON_THREADS;
     const url = await settledDay();
     let dir = outDir();
     // Half the crashes lose the disk with the files as well; the database survives, as it is durable.
-    for (let round = 0; round < 5 && killed('close', url, dir); round += 1)
+    for (let round = 0; round < 5 && killed('close', url, dir, place); round += 1)
       if (round % 2 === 1) dir = outDir();
     run('close', url, dir, null);
     assert.deepEqual(filesOf(dir), files);
     assert.deepEqual(await booksOf(url), books);
     const again = outDir();
-    for (let round = 0; round < 2; round += 1) killed('build', url, again);
+    for (let round = 0; round < 2; round += 1) killed('build', url, again, place);
     run('build', url, again, null);
     assert.deepEqual(filesOf(again), files);
     assert.deepEqual(await booksOf(url), books);
@@ -255,10 +275,11 @@ const LOCALES = [
 ];
 const NODES = (process.env['NODES'] ?? '').split(',').filter((node) => node !== '');
 
-test('closed in another time zone, under another locale, on another Node: the same bytes and books', async (t) => {
+test('closed in another time zone, under another locale, on another Node, on threads: the same bytes and books', async (t) => {
   const places: readonly Place[] = [
-    ...LOCALES.map((env) => ({ node: process.execPath, env })),
-    ...NODES.map((node, index) => ({ node, env: LOCALES[index % LOCALES.length] ?? {} })),
+    ...LOCALES.map((env) => ({ ...HERE, env })),
+    ...NODES.map((node, index) => ({ ...HERE, node, env: LOCALES[index % LOCALES.length] ?? {} })),
+    ON_THREADS,
   ];
   const made = [];
   for (const place of places) {

@@ -17,6 +17,7 @@ import {
   type SignedBatch,
 } from '../store/clearing-batches.ts';
 import { whileClosingAlone } from '../store/settling-lock.ts';
+import { filesOf } from './batch-files.ts';
 import { ClearingFault, type Closing, type ClosingDependencies } from './closing.ts';
 import { publishBatch, sentNameOf } from './publish-batch.ts';
 import { signBatch } from './sign-batch.ts';
@@ -54,8 +55,7 @@ export async function closeDay(
     const cut = await cutOver(database, order);
     if ('code' in cut) return cut;
     dependencies.reached?.('cut_over', null);
-    const closing: Closing = { ...dependencies, cut, parties: await readClearingParties(database) };
-    return { cutOver: cut, batches: await closeEach(closing, await batchesOfDay(closing)) };
+    return withFiles(dependencies, cut, async (closing) => closeEach(closing, await batchesOfDay(closing)));
   });
 }
 
@@ -76,8 +76,9 @@ export async function buildDay(
   return whileClosingAlone(database.hot, async () => {
     const cut = await findCutOver(database, order.clearingDate);
     if (cut === null) return { code: 'clearing_date_open' };
-    const closing: Closing = { ...dependencies, cut, parties: await readClearingParties(database) };
-    return { cutOver: cut, batches: await closeEach(closing, await readBatches(database, order)) };
+    return withFiles(dependencies, cut, async (closing) =>
+      closeEach(closing, await readBatches(database, order)),
+    );
   });
 }
 
@@ -96,31 +97,74 @@ async function batchesOfDay({ database, profiles, parties, cut }: Closing): Prom
   ];
 }
 
-async function closeEach(closing: Closing, batches: readonly BatchIdentity[]): Promise<ClosedBatch[]> {
-  const closed: ClosedBatch[] = [];
-  const faults: Error[] = [];
-  for (const { party, kind, clearingDate, sequence } of batches) {
-    try {
-      closed.push(await closeBatch(closing, { party, kind, clearingDate, sequence }));
-    } catch (error) {
-      // Its data or its profile, as against the database or the keys, which every batch needs.
-      if (!(error instanceof ClearingFault || error instanceof RangeError)) throw error;
-      faults.push(error);
-    }
+async function withFiles(
+  dependencies: ClosingDependencies,
+  cut: CutOver,
+  work: (closing: Closing) => Promise<readonly ClosedBatch[]>,
+): Promise<ClosedDay> {
+  const parties = await readClearingParties(dependencies.database);
+  const files = filesOf(dependencies, { ...dependencies, cut });
+  try {
+    return { cutOver: cut, batches: await work({ ...dependencies, cut, parties, files }) };
+  } finally {
+    await files.end();
   }
-  const [first] = faults;
-  if (first !== undefined) throw first;
-  return closed;
 }
 
-async function closeBatch(closing: Closing, batch: BatchIdentity): Promise<ClosedBatch> {
+/**
+ * Makes batches side by side, as many as files are made at once, and those of a party in their order; without threads one after the other.
+ * A fault that every batch would meet stops them all.
+ */
+async function closeEach(closing: Closing, batches: readonly BatchIdentity[]): Promise<ClosedBatch[]> {
+  const outcomes: (ClosedBatch | Error | null)[] = batches.map(() => null);
+  const fatal: unknown[] = [];
+  const lastOfParty = new Map<string, Promise<unknown>>();
+  let next = 0;
+  const closeNext = async (): Promise<void> => {
+    const place = next;
+    const batch = batches[place];
+    if (batch === undefined || fatal.length > 0) return;
+    next += 1;
+    const { party, kind, clearingDate, sequence } = batch;
+    const earlier = lastOfParty.get(party) ?? Promise.resolve();
+    const closed = closeBatch(closing, { party, kind, clearingDate, sequence }, earlier).catch(faultOfBatch);
+    lastOfParty.set(
+      party,
+      closed.catch(() => undefined),
+    );
+    try {
+      outcomes[place] = await closed;
+    } catch (error) {
+      fatal.push(error);
+      await closing.files.stop();
+    }
+    await closeNext();
+  };
+  await Promise.all(Array.from({ length: closing.files.atOnce }, closeNext));
+  if (fatal.length > 0) throw fatal[0];
+  const fault = outcomes.find((outcome) => outcome instanceof Error);
+  if (fault !== undefined) throw fault;
+  return outcomes.filter((outcome) => outcome !== null && !(outcome instanceof Error));
+}
+
+/** A fault of a batch's own data or profile; one of the database or the keys, which every batch needs, is thrown. */
+function faultOfBatch(error: unknown): Error {
+  if (error instanceof ClearingFault || error instanceof RangeError) return error;
+  throw error;
+}
+
+async function closeBatch(
+  closing: Closing,
+  batch: BatchIdentity,
+  earlier: Promise<unknown>,
+): Promise<ClosedBatch> {
   const [present] = await readBatches(closing.database, batch);
   const terms = termsOf(closing, batch, present);
   const name = fileNameOf(batch, terms.profile);
   const folder = path.join(closing.outDir, batch.clearingDate, batch.party);
   mkdirSync(folder, { recursive: true, mode: 0o750 });
   const place = { folder, name };
-  const signed = present ?? (await signBatch(closing, batch, terms, place));
+  const signed = present ?? (await signBatch(closing, batch, terms, place, earlier));
   await publishBatch(closing, signed, terms, place, present === undefined);
   const below = (file: string): string => path.join(batch.clearingDate, batch.party, file);
   return {

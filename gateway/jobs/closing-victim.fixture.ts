@@ -9,7 +9,7 @@ import type { ClosingDependencies } from './closing.ts';
 // A process that closes or builds a day and is killed by itself, with SIGKILL, when it has reached a step for the n-th time. Nothing is
 // flushed, closed or told to the database: what it leaves is what a crash leaves.
 
-const [work, databaseUrl = '', outDir = '', clearingDate = '', cutAtMs, fatalStep, fatalTime] =
+const [work, databaseUrl = '', outDir = '', clearingDate = '', cutAtMs, fatalStep, fatalTime, threads] =
   process.argv.slice(2);
 
 let times = 0;
@@ -21,6 +21,7 @@ const dependencies: ClosingDependencies = {
   calendar: loadCalendar(),
   profiles: loadClearingProfiles(),
   outDir,
+  threads: { databaseUrl, count: Number(threads), fromJourneys: 0 },
   reached: (step) => {
     if (step !== fatalStep) return;
     times += 1;

@@ -9,7 +9,7 @@ import type { WithheldJourney } from '../store/clearing-batches.ts';
 import type { DataKeyReader } from '../store/clearing-journeys.ts';
 import { claimedRides, deferredCharges, presentments, type ItemSource } from './batch-items.ts';
 import { buildFile, type BuiltFile } from './build-batch.ts';
-import { ClearingFault, type BatchPlace, type Closing } from './closing.ts';
+import { ClearingFault, type BatchPlace, type FileMaking } from './closing.ts';
 
 /**
  * Makes the file of a batch under its temporary name, from the journeys of the cut-over's range and the batch's terms and from
@@ -18,13 +18,13 @@ import { ClearingFault, type BatchPlace, type Closing } from './closing.ts';
  * @throws StoreFault; ClearingFault banking_day_unknown
  */
 export function makeBatchFile(
-  closing: Closing,
+  making: FileMaking,
   batch: BatchIdentity,
   terms: BatchTerms,
   place: BatchPlace,
   keepWithheld: (withheld: readonly WithheldJourney[]) => Promise<void>,
 ): Promise<BuiltFile> {
-  const { database, dataKeyOf, keys, reached, cut } = closing;
+  const { database, dataKeyOf, keys, reached, cut } = making;
   const { profile } = terms;
   const watch = { keepWithheld, pieceWritten: () => reached?.('piece_written', batch) };
   const source: ItemSource = {

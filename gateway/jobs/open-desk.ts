@@ -7,7 +7,12 @@ import { openDatabase, type Database } from '../store/connection.ts';
 import { migrateDatabase } from '../store/migrate.ts';
 
 /** What a command beside a gateway works with. */
-export type Desk = { readonly database: Database; readonly keys: KeystoreProvider };
+export type Desk = {
+  readonly database: Database;
+  /** of the same database, for threads, which open connections of their own; holds a password */
+  readonly databaseUrl: string;
+  readonly keys: KeystoreProvider;
+};
 
 /**
  * Opens the database and the keystore of DATA_DIR (or DATABASE_URL), whether a gateway runs them just now or not, and lets go of
@@ -26,7 +31,7 @@ export async function atDesk<Answer>(work: (desk: Desk) => Promise<Answer>): Pro
     await migrateDatabase(server.url);
     const database = await openDatabase(server.url);
     try {
-      return await work({ database, keys: new KeystoreProvider(keystore.keystore) });
+      return await work({ database, databaseUrl: server.url, keys: new KeystoreProvider(keystore.keystore) });
     } finally {
       await database.close();
     }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { BatchTerms } from '../clearing/batch-terms.ts';
+import type { BatchIdentity } from '../clearing/clearing-batch.ts';
 import type { ClearingProfile } from '../clearing/clearing-profile.ts';
 import { controlFileBytes, type ControlledFile } from '../clearing/control-file.ts';
 import type { SignedBatch } from '../store/clearing-batches.ts';
@@ -13,7 +14,6 @@ import {
   type FileDigest,
 } from './batch-file.ts';
 import { ClearingFault, type BatchPlace, type Closing } from './closing.ts';
-import { makeBatchFile } from './make-batch-file.ts';
 import { CONTENT_KEY_BYTES, digestSealedFile, sealFile, sealingContext } from './sealed-file.ts';
 
 /**
@@ -112,10 +112,14 @@ async function bringBack(
   place: BatchPlace,
 ): Promise<void> {
   if (isFile(temporaryFile(place.folder, place.name), signed)) return;
-  const built = await makeBatchFile(closing, signed, terms, place, () => Promise.resolve());
+  const built = await closing.files.make({ batch: identityOf(signed), terms, place, isNew: false });
   if (isSigned(built, signed)) return;
   discardFile(place.folder, place.name);
   throw new ClearingFault('batch_not_reproducible', signed);
+}
+
+function identityOf({ party, kind, clearingDate, sequence }: BatchIdentity): BatchIdentity {
+  return { party, kind, clearingDate, sequence };
 }
 
 function isFile(file: string, signed: SignedBatch): boolean {

@@ -10,15 +10,9 @@ import { manifestBytes } from '../clearing/manifest.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { postBatch } from '../ledger/post-batch.ts';
 import type { Posting } from '../ledger/posting.ts';
-import {
-  findPreviousManifestSm3,
-  recordBatch,
-  recordWithheld,
-  type SignedBatch,
-} from '../store/clearing-batches.ts';
+import { findPreviousManifestSm3, recordBatch, type SignedBatch } from '../store/clearing-batches.ts';
 import type { BuiltFile } from './build-batch.ts';
 import type { BatchPlace, Closing } from './closing.ts';
-import { makeBatchFile } from './make-batch-file.ts';
 import { CONTENT_KEY_BYTES, INITIAL_VECTOR_BYTES, sealingContext } from './sealed-file.ts';
 
 /** Every rail of today debits the holder's bank account. */
@@ -28,6 +22,7 @@ const PURSE = 'bank';
  * Makes a batch that was never made: builds its file under the temporary name, signs the manifest, and records the batch with its
  * postings in one transaction. The signature and the key of an encrypted file are random, so they are made here once and kept.
  *
+ * @param earlier ends when the party's batch before this one has ended, whichever way: manifests of a party are chained
  * @throws StoreFault, KeyFault, ClearingFault
  */
 export async function signBatch(
@@ -35,13 +30,13 @@ export async function signBatch(
   batch: BatchIdentity,
   terms: BatchTerms,
   place: BatchPlace,
+  earlier: Promise<unknown>,
 ): Promise<SignedBatch> {
-  const { database, keys, reached } = closing;
+  const { database, keys, reached, files } = closing;
   const { profile } = terms;
-  const built = await makeBatchFile(closing, batch, terms, place, (withheld) =>
-    recordWithheld(database, batch, withheld),
-  );
+  const built = await files.make({ batch, terms, place, isNew: true });
   reached?.('file_built', batch);
+  await earlier;
   const previousManifestSm3 = await findPreviousManifestSm3(database, batch);
   const isLeftOut = built.isNoFile || (built.records === 0 && profile.emptyFile === 'manifest_only');
   const fileName = isLeftOut ? null : place.name;

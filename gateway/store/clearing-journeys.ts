@@ -26,9 +26,12 @@ export type ChargedJourney = {
 /** A tap's record as the database has it. */
 export type SealedTap = PlacedRecord & { readonly serviceDate: IsoDate; readonly atc: number };
 
-/** Rows that travel at once, each what one card did on one date: bounds memory, and is enough for one pass of the cipher. */
-const PIECE_ROWS = 500;
-/** Rows travel by the piece, each with everything of it; a day's sort spills to disk with less memory, and one batch at a time is sorted. */
+/**
+ * Rows that travel at once, each what one card did on one date: enough for one pass of the cipher, and so few that all that is made of them is
+ * let go before the collector has copied it twice.
+ */
+const PIECE_ROWS = 100;
+/** Rows travel by the piece, each with everything of it; a day's sort spills to disk with less memory, and few batches at a time are sorted. */
 const SETTINGS = [
   `set local work_mem = '128MB'`,
   // Row by row through an index, or the whole table of taps would be read for each bank.
