@@ -144,7 +144,7 @@ async function closeEach(closing: Closing, batches: readonly BatchIdentity[]): P
   if (fatal.length > 0) throw fatal[0];
   const fault = outcomes.find((outcome) => outcome instanceof Error);
   if (fault !== undefined) throw fault;
-  return outcomes.filter((outcome) => outcome !== null && !(outcome instanceof Error));
+  return outcomes.flatMap((outcome) => (outcome === null || outcome instanceof Error ? [] : [outcome]));
 }
 
 /** A fault of a batch's own data or profile; one of the database or the keys, which every batch needs, is thrown. */

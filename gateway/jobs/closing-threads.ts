@@ -8,7 +8,7 @@ import type { FromThread, ThreadData, ToThread } from './closing-worker.ts';
 import { unpackFault } from './travelling-fault.ts';
 
 /** Left alone, V8 would let each heap grow to gigabytes; a piece in the young generation is collected without being copied. */
-const THREAD_HEAP_MB = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 32 };
+const THREAD_HEAP_MB = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 64 };
 /** Each takes about 100 MB, beside as much of the process: within 512 MB. */
 const THREADS_MAX = 3;
 /** Bringing a thread up takes a second of its core; below this the day is closed sooner without. */
