@@ -130,7 +130,11 @@ async function acceptBatch(
     taps.map((tap, index): TapUnderWay => {
       const judgement = judgeTap(tap, NO_FACTS, { refusal: null, actProven: proofs[index] === true }, NOW_MS);
       return {
-        ...{ tap, order: { bytes: tap.bytes, sender: null, nowMs: NOW_MS, budgetMs: null }, arrivedMs: 0 },
+        ...{
+          tap,
+          order: { bytes: tap.bytes, sender: null, nowMs: NOW_MS, budgetMs: null, lane: 'first' },
+          arrivedMs: 0,
+        },
         ...{ group: new TapGroup(1, () => undefined), ahead: 0, index: 0, facts: NO_FACTS, proof: null },
         ...{ certificateSm3: new Uint8Array(), judgement, rounds: 0 },
       };

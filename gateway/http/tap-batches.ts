@@ -127,7 +127,10 @@ class Upload {
     const read = group.map((line) => {
       const decoded = line === null ? LINE_TOO_LONG : readTapBody(line);
       if (decoded.ok)
-        orders.push({ bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs, budgetMs: null });
+        orders.push({
+          ...{ bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs },
+          ...{ budgetMs: null, lane: 'after' },
+        });
       return decoded;
     });
     const results = await this.#intake.acceptGroup(orders);

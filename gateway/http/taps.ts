@@ -39,7 +39,7 @@ export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tall
     if (body === null) return refuseWith(refuse('body_too_large'));
     const decoded = readTapBody(body);
     if (!decoded.ok) return refuseWith(decoded.refusal);
-    const result = await intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs });
+    const result = await intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs, lane: 'first' });
     return result.ok ? sendJson(context, result.answer) : refuseWith(result.refusal);
   });
 }

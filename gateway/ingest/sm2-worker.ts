@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import path from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { importSm2PublicKey, type Sm2PublicKey } from '@tapgate/sdk/gm/sm2';
@@ -35,17 +35,20 @@ function keyOf(publicKeyXy: Uint8Array): Sm2PublicKey | null {
   return imported;
 }
 
-/** Between normal, 0, and what runs only when nothing else does, 19. */
-const YIELDING = 5;
+/** Below the other threads of this process, on a scale from 0, normal, to 19, which runs only when nothing else does. */
+const YIELDING_BY = 5;
+const LOWEST = 19;
 
 /**
  * Where cores are few, checking signatures must not keep the thread that reads requests, or the database, from theirs: taps
- * would be refused for want of somebody to take them in. On Linux a thread has a priority of its own, and this link its number.
+ * would be refused for want of somebody to take them in. On Linux a thread has a priority of its own, and this link its number. It is set
+ * beside that of the process: one that was started with `nice` would else have its signature threads go before itself.
  */
 function yieldToOthers(): void {
   if (process.platform !== 'linux') return;
   const threadId = Number(path.basename(readlinkSync('/proc/thread-self')));
-  if (threadId > 0 && threadId !== process.pid) setPriority(threadId, YIELDING);
+  if (threadId > 0 && threadId !== process.pid)
+    setPriority(threadId, Math.min(getPriority(process.pid) + YIELDING_BY, LOWEST));
 }
 
 yieldToOthers();

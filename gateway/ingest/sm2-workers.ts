@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Sm2Claim } from '@tapgate/sdk/emv/sm2-claim';
 import { packClaims } from './packed-claims.ts';
 import type { AnswersMessage, ClaimsMessage } from './sm2-worker.ts';
+import { TwoLanes, type Lane } from './two-lanes.ts';
 
 type Waiting = {
   readonly claims: readonly Sm2Claim[];
@@ -17,12 +18,13 @@ const MESSAGE_CLAIMS_MAX = 8;
 const MESSAGES_AHEAD = 2;
 
 /**
- * SM2 checks on worker threads, as many as there are cores. Claims wait in one queue, in order of arrival, and go to whichever
- * thread has room; who puts them in bounds how many may wait (intake/tap-intake.ts).
+ * SM2 checks on worker threads, as many as there are cores. Claims wait in one queue of two lanes and go to whichever thread has room, so
+ * that a live tap waits for what the threads have at hand, some sixteen checks, and for no backlog; who puts claims in bounds how many
+ * may wait (intake/tap-intake.ts).
  */
 export class Sm2Workers {
   readonly #threads: Thread[];
-  readonly #queue: Waiting[] = [];
+  readonly #queue = new TwoLanes<Waiting>();
   #verifications = 0;
   #stopped = false;
 
@@ -36,33 +38,34 @@ export class Sm2Workers {
   }
 
   /** @returns one answer for each claim, in order. @throws Error when the threads were stopped or one of them died */
-  check(claims: readonly Sm2Claim[]): Promise<readonly boolean[]> {
+  check(claims: readonly Sm2Claim[], lane: Lane): Promise<readonly boolean[]> {
     if (claims.length === 0) return Promise.resolve([]);
     if (this.#stopped) return Promise.reject(new Error('the SM2 threads are stopped'));
     this.#verifications += claims.length;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ claims, resolve, reject });
+      this.#queue.push({ claims, resolve, reject }, lane);
       this.#feed();
     });
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const waiting of this.#queue.splice(0)) waiting.reject(new Error('the SM2 threads are stopped'));
+    for (let waiting = this.#queue.take(); waiting !== undefined; waiting = this.#queue.take())
+      waiting.reject(new Error('the SM2 threads are stopped'));
     await Promise.all(this.#threads.map((thread) => thread.stop()));
   }
 
   #feed(): void {
-    while (this.#queue.length > 0) {
+    while (this.#queue.size > 0) {
       const thread = leastBusy(this.#threads);
       if (thread === undefined || thread.busy >= MESSAGES_AHEAD) return;
       let size = 0;
       const message: Waiting[] = [];
-      for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
         if (message.length > 0 && size + next.claims.length > MESSAGE_CLAIMS_MAX) break;
         size += next.claims.length;
         message.push(next);
-        this.#queue.shift();
+        this.#queue.take();
       }
       thread.send(message);
     }

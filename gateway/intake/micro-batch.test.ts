@@ -71,3 +71,14 @@ test('a full batch starts at once, and a second beside it where that is allowed'
   assert.deepEqual(batches.at(-1), [5]);
   await release();
 });
+
+test('who is in the first lane is in the next run, before a backlog that came earlier', async () => {
+  const { batches, run, release } = heldRuns();
+  const batch = new MicroBatch<number>({ sizeMax: 3, sizeEnough: 3, gatherMs: () => 0, inFlightMax: 1 }, run);
+  batch.push([1, 2, 3, 4, 5, 6, 7], 'after');
+  batch.push([100]);
+  assert.deepEqual(batches, [[1, 2, 3]]);
+  await release();
+  assert.deepEqual(batches[1], [100, 4, 5]);
+  await release();
+});

@@ -1,3 +1,5 @@
+import { TwoLanes, type Lane } from '../ingest/two-lanes.ts';
+
 export type MicroBatchSettings = {
   /** items of one run at most */
   readonly sizeMax: number;
@@ -11,13 +13,14 @@ export type MicroBatchSettings = {
 
 /**
  * Gathers items for a moment and runs them together. Fewer than are worth a run wait a little for company, and as long as
- * another run is under way: so batches grow with load, and an idle gateway answers at once. The queue itself has no bound;
+ * another run is under way: so batches grow with load, and an idle gateway answers at once. Who is in the first lane is in the next run,
+ * however long a backlog waits. The queue itself has no bound;
  * whoever puts items in bounds how many are inside (tap-intake.ts).
  */
 export class MicroBatch<Item> {
   readonly #settings: MicroBatchSettings;
   readonly #run: (items: Item[]) => Promise<void>;
-  #waiting: Item[] = [];
+  readonly #waiting = new TwoLanes<Item>();
   #inFlight = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -28,19 +31,19 @@ export class MicroBatch<Item> {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
-  push(items: readonly Item[]): void {
-    for (const item of items) this.#waiting.push(item);
+  push(items: readonly Item[], lane: Lane = 'first'): void {
+    for (const item of items) this.#waiting.push(item, lane);
     this.#consider();
   }
 
   #consider(): void {
     const { sizeEnough, gatherMs, inFlightMax } = this.#settings;
-    while (this.#waiting.length >= sizeEnough && this.#inFlight < inFlightMax) this.#start();
-    if (this.#waiting.length >= sizeEnough) return;
-    if (this.#waiting.length > 0 && this.#inFlight === 0)
+    while (this.#waiting.size >= sizeEnough && this.#inFlight < inFlightMax) this.#start();
+    if (this.#waiting.size >= sizeEnough) return;
+    if (this.#waiting.size > 0 && this.#inFlight === 0)
       this.#timer ??= setTimeout(() => {
         this.#start();
       }, gatherMs());
@@ -49,8 +52,13 @@ export class MicroBatch<Item> {
   #start(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#waiting.length === 0 || this.#inFlight >= this.#settings.inFlightMax) return;
-    const items = this.#waiting.splice(0, this.#settings.sizeMax);
+    if (this.#waiting.size === 0 || this.#inFlight >= this.#settings.inFlightMax) return;
+    const items: Item[] = [];
+    while (items.length < this.#settings.sizeMax) {
+      const item = this.#waiting.take();
+      if (item === undefined) break;
+      items.push(item);
+    }
     this.#inFlight += 1;
     void this.#run(items).finally(() => {
       this.#inFlight -= 1;

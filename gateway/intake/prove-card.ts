@@ -50,7 +50,7 @@ async function proveBySignatures(
 ): Promise<CardProof> {
   const { dfName } = underWay.tap.record;
   const plan = planProof(evidence, { dfName, onDate: act.onDate, verifiedCertificateSm3 }, authority);
-  const held = await sm2Workers.check(plan.claims);
+  const held = await sm2Workers.check(plan.claims, underWay.order.lane);
   const chain = concludeProof(plan, held);
   plan.claims.forEach((claim, index) => {
     if (held[index] !== true || claim.fingerprint === null) return;

@@ -140,7 +140,13 @@ describe('a tap that opened the gate proves itself again', () => {
   ): Promise<string> {
     sequence += 1;
     const bytes = taps.makeTap({ sequence, atc: 1, atMs: NOW_MS, ...order });
-    const result = await gateway.intake.accept({ bytes, sender: null, nowMs: NOW_MS, budgetMs: null });
+    const result = await gateway.intake.accept({
+      bytes,
+      sender: null,
+      nowMs: NOW_MS,
+      budgetMs: null,
+      lane: 'first',
+    });
     if (!result.ok) return `refused:${result.refusal.code}`;
     const { outcome, cause, duplicate } = result.answer;
     return [...(duplicate ? ['duplicate'] : []), outcome, ...(cause === null ? [] : [cause])].join(':');
@@ -170,7 +176,7 @@ describe('a tap that opened the gate proves itself again', () => {
     const other = openTestApp(world, { clock: () => NOW_MS });
     sequence += 1;
     const bytes = taps.makeTap({ card, placement, sequence, atc: 3, atMs: NOW_MS });
-    await other.intake.accept({ bytes, sender: null, nowMs: NOW_MS, budgetMs: null });
+    await other.intake.accept({ bytes, sender: null, nowMs: NOW_MS, budgetMs: null, lane: 'first' });
     assert.equal(other.sm2Workers.verifications, 2);
     await other.stop();
   });
@@ -195,7 +201,13 @@ describe('a tap that opened the gate proves itself again', () => {
     const send = async (order: Partial<FixtureTapOrder>): Promise<string> => {
       sequence += 1;
       const bytes = taps.makeTap({ card, placement, sequence, atc: 1, atMs: NOW_MS, ...order });
-      const result = await hosted.intake.accept({ bytes, sender: null, nowMs: NOW_MS, budgetMs: null });
+      const result = await hosted.intake.accept({
+        bytes,
+        sender: null,
+        nowMs: NOW_MS,
+        budgetMs: null,
+        lane: 'first',
+      });
       return result.ok ? `${result.answer.outcome}:${result.answer.cause ?? ''}` : result.refusal.code;
     };
     assert.equal(await send({ atc: 1 }), 'chargeable:');

@@ -4,6 +4,7 @@ import type { TapAnswer, TapVerdict } from '@tapgate/sdk/wire/verdict';
 import type { AuthenticTap } from '../ingest/authenticate-record.ts';
 import type { CardProof, Judgement } from '../ingest/judge-tap.ts';
 import type { TapFacts } from '../ingest/tap-facts.ts';
+import type { Lane } from '../ingest/two-lanes.ts';
 
 export type TapOrder = {
   readonly bytes: Uint8Array;
@@ -13,6 +14,8 @@ export type TapOrder = {
   readonly nowMs: number;
   /** how long the answer is of any use to the terminal, ms; null where late is as good as soon (bulk) */
   readonly budgetMs: number | null;
+  /** in every queue: a live tap goes before those of a backlog */
+  readonly lane: Lane;
 };
 
 export type TapResult =

@@ -2,6 +2,7 @@ import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import { authenticateRecord, type Authentication } from '../ingest/authenticate-record.ts';
 import { judgeDelivery, judgeTap, NO_PROOF_NEEDED, type CardProof } from '../ingest/judge-tap.ts';
 import type { TapFacts } from '../ingest/tap-facts.ts';
+import type { Lane } from '../ingest/two-lanes.ts';
 import { acceptTaps } from '../store/accept-taps.ts';
 import type { Database } from '../store/connection.ts';
 import type { DataKeys } from '../store/data-keys.ts';
@@ -23,7 +24,7 @@ export type TapIntakeParts = Prover & {
   readonly onFault: (fault: unknown) => void;
 };
 
-/** Taps inside at once: two seconds of the fastest machine, a few megabytes. Beyond, the gateway says so instead of queueing. */
+/** Taps inside at once, live ones and all: two seconds of the fastest machine, a few megabytes. Beyond, the gateway says so instead of queueing. */
 const INSIDE_MAX = 8_192;
 
 /** Work that nobody waits for steps back from here on (jobs/settling-pace.ts). */
@@ -35,6 +36,7 @@ const ROUNDS_MAX = 20;
 /** How long a few taps wait for company: hardly at all, but when many are inside, what one more round trip costs is missed more. */
 const GATHER_MS = 1;
 const GATHER_WHEN_BUSY_MS = 12;
+const LANES: readonly Lane[] = ['first', 'after'];
 const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
 
 /**
@@ -48,6 +50,7 @@ export class TapIntake {
   readonly #toCommit = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#commit(taps));
   readonly #capacity = new Capacity();
   #inside = 0;
+  #liveInside = 0;
 
   constructor(parts: TapIntakeParts) {
     this.#parts = parts;
@@ -65,11 +68,11 @@ export class TapIntake {
 
   /**
    * True when a tap that came now could not be answered within the budget: asked before its body is even read, so that
-   * refusing costs next to nothing under overload.
+   * refusing costs next to nothing under overload. A backlog is not before a live tap, so it does not count against one.
    */
-  isOverloadedFor(budgetMs: number | null): boolean {
-    if (this.#inside >= INSIDE_MAX) return true;
-    return !this.#capacity.canAnswer(this.#inside, budgetMs);
+  isOverloadedFor(budgetMs: number | null, lane: Lane = 'first'): boolean {
+    const ahead = this.#aheadOf(lane);
+    return ahead >= INSIDE_MAX || !this.#capacity.canAnswer(ahead, budgetMs);
   }
 
   /** @returns the answer once it is durable, or a refusal; never rejects for anything that a peer sent */
@@ -92,18 +95,33 @@ export class TapIntake {
           group.settle(index, read);
           return;
         }
-        const ahead = this.#inside;
-        this.#inside += 1;
+        const ahead = this.#aheadOf(order.lane);
+        this.#count(order, 1);
         const fresh = { facts: null, proof: null, certificateSm3: null, judgement: null, rounds: 0 };
         taps.push({ tap: read.tap, order, arrivedMs, ahead, group, index, ...fresh });
       });
-      this.#toJudge.push(taps);
+      this.#pushOn(this.#toJudge, taps);
     });
   }
 
+  /** Taps that go before one that comes now. */
+  #aheadOf(lane: Lane): number {
+    return lane === 'first' ? this.#liveInside : this.#inside;
+  }
+
+  #count({ lane }: TapOrder, taps: 1 | -1): void {
+    this.#inside += taps;
+    if (lane === 'first') this.#liveInside += taps;
+  }
+
+  /** A tap of a backlog that live ones have overtaken says nothing of how many a second are carried. */
+  #tells({ lane }: TapOrder): boolean {
+    return lane === 'first' || this.#liveInside === 0;
+  }
+
   #authenticate(order: TapOrder): Authentication {
-    const { sender, bytes, budgetMs } = order;
-    if (this.isOverloadedFor(budgetMs))
+    const { sender, bytes, budgetMs, lane } = order;
+    if (this.isOverloadedFor(budgetMs, lane))
       return { ok: false, refusal: refuse('overloaded'), terminalId: sender };
     try {
       return authenticateRecord(bytes, sender, this.#parts.authority);
@@ -139,7 +157,7 @@ export class TapIntake {
         this.#failAll([underWay], fault);
       }
     });
-    if (judged.length > 0) this.#toCommit.push(judged);
+    this.#pushOn(this.#toCommit, judged);
   }
 
   /** @returns true when there is something to make durable at once */
@@ -157,7 +175,7 @@ export class TapIntake {
   #judgeLater(underWay: TapUnderWay, facts: TapFacts, proving: Promise<CardProof>): void {
     proving.then(
       (proof) => {
-        if (this.#conclude(underWay, facts, proof)) this.#toCommit.push([underWay]);
+        if (this.#conclude(underWay, facts, proof)) this.#pushOn(this.#toCommit, [underWay]);
       },
       (fault: unknown) => {
         this.#failAll([underWay], fault);
@@ -183,7 +201,8 @@ export class TapIntake {
       const { rows, repeats } = await rowsOf(batch, this.#parts.dataKeys);
       await acceptTaps(this.#parts.database, rows, repeats);
       const nowMs = this.#parts.monotonicMs();
-      for (const { ahead, arrivedMs } of batch) this.#capacity.answered(ahead, nowMs - arrivedMs);
+      for (const { order, ahead, arrivedMs } of batch)
+        if (this.#tells(order)) this.#capacity.answered(ahead, nowMs - arrivedMs);
       this.#settle(batch, resultOf);
     } catch (fault) {
       // Somebody else was first with one of the identities. What was written is nothing; the facts are different now.
@@ -199,7 +218,18 @@ export class TapIntake {
       taps.filter(({ rounds }) => rounds > ROUNDS_MAX),
       refuse('gateway_unavailable'),
     );
-    this.#toJudge.push(taps.filter(({ rounds }) => rounds <= ROUNDS_MAX));
+    this.#pushOn(
+      this.#toJudge,
+      taps.filter(({ rounds }) => rounds <= ROUNDS_MAX),
+    );
+  }
+
+  /** Each in the lane of its order: live taps go before a backlog in every stage. */
+  #pushOn(stage: MicroBatch<TapUnderWay>, taps: readonly TapUnderWay[]): void {
+    for (const lane of LANES) {
+      const ofLane = taps.filter(({ order }) => order.lane === lane);
+      if (ofLane.length > 0) stage.push(ofLane, lane);
+    }
   }
 
   /** The database is gone, or something is broken: either way the terminal keeps its record and sends it again. */
@@ -214,7 +244,7 @@ export class TapIntake {
 
   #settle(taps: readonly TapUnderWay[], resultFor: (underWay: TapUnderWay) => TapResult): void {
     if (taps.length === 0) return;
-    this.#inside -= taps.length;
+    for (const { order } of taps) this.#count(order, -1);
     for (const underWay of taps) underWay.group.settle(underWay.index, resultFor(underWay));
   }
 }

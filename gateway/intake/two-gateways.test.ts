@@ -71,7 +71,7 @@ describe(`two gateways on one database, seed ${SEED}`, () => {
 
   const send = (gateway: Gateway | undefined, bytes: Uint8Array): Promise<TapResult> => {
     assert.ok(gateway);
-    return gateway.intake.accept({ bytes, sender: null, nowMs: NOW_MS, budgetMs: null });
+    return gateway.intake.accept({ bytes, sender: null, nowMs: NOW_MS, budgetMs: null, lane: 'first' });
   };
   const answerOf = (result: TapResult): TapAnswer => {
     assert.ok(result.ok, result.ok ? '' : result.refusal.code);

@@ -8,8 +8,9 @@ import { REFUSALS } from '@tapgate/sdk/wire/refusals';
 import type { TapAnswer } from '@tapgate/sdk/wire/verdict';
 import { TapJournal } from '../journal/tap-journal.ts';
 import { forwardTaps } from './forward-taps.ts';
+import { ForwardingLoop } from './forwarding-loop.ts';
 import { DISPOSAL_OF_REFUSAL, isSetAside } from './refusal-disposal.ts';
-import { bulkUplink, liveUplink } from './tap-uplink.ts';
+import { bulkUplink, liveUplink, type TapUplink } from './tap-uplink.ts';
 
 /** A gateway that answers by the first byte of a record, and remembers what it was sent. */
 class ScriptedGateway {
@@ -144,6 +145,51 @@ describe('forwarding', () => {
       'gateway_unreachable',
     );
     assert.deepEqual(await waiting(), [2, 3, 4, 5]);
+  });
+
+  /** Takes everything, and notes what it was sent; what happens meanwhile is the test's. */
+  const takingAll = (name: string, pieces: string[], meanwhile = () => Promise.resolve()): TapUplink => ({
+    async *send(entries) {
+      pieces.push(`${name} ${entries.length}`);
+      await meanwhile();
+      for (const entry of entries)
+        yield { kind: 'accepted', entry, answer: await gateway.sendTap(entry.record) };
+    },
+  });
+  const append = async (count: number) => {
+    for (let index = 0; index < count; index++) await journal.append((sequence) => Uint8Array.of(sequence));
+  };
+
+  test('what gathers while a piece is on its way is a piece of its own, and goes as it has become', async () => {
+    const pieces: string[] = [];
+    const whileSent = [() => append(40), () => append(1), () => Promise.resolve()];
+    const meanwhile = () => whileSent.shift()?.() ?? Promise.resolve();
+    const report = await forwardTaps(journal, (waiting) =>
+      takingAll(waiting >= 16 ? 'bulk' : 'live', pieces, meanwhile),
+    );
+    assert.deepEqual(pieces, ['live 5', 'bulk 40', 'live 1']);
+    assert.deepEqual([report.deliveries.length, report.stoppedBy], [46, null]);
+    assert.deepEqual(
+      gateway.sent,
+      Array.from({ length: 46 }, (_, index) => index + 1),
+    );
+  });
+
+  test('fifteen waiting taps are riders in a row and go live; sixteen are a backlog', async () => {
+    for (const [held, is] of [
+      [15, 'live 15'],
+      [16, 'bulk 16'],
+    ] as const) {
+      await append(held - journal.unacknowledgedCount());
+      const pieces: string[] = [];
+      const loop = new ForwardingLoop({
+        ...{ journal, live: takingAll('live', pieces), bulk: takingAll('bulk', pieces) },
+        onReport: () => undefined,
+        onFault: assert.ifError,
+      });
+      await loop.stop();
+      assert.deepEqual([pieces, await waiting()], [[is], []]);
+    }
   });
 
   test('a refusal of the moment, of the session or of the whole gateway never costs a record', () => {
