@@ -42,6 +42,8 @@ export type GatewayOrder = {
   readonly host: string;
   /** 0: any free port */
   readonly port: number;
+  /** lists of nobody and usual parameters where none was ever published; left out where a scenario publishes its own by its own clock */
+  readonly firstLists?: boolean;
   readonly onFault: (fault: unknown) => void;
 };
 
@@ -100,6 +102,7 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
   });
   const server = createGatewayServer(gateway);
   try {
+    if (order.firstLists === true) await gateway.maker.makeFirst(Date.now());
     await listen(server, order.host, order.port);
   } catch (error) {
     await gateway.stop();

@@ -50,6 +50,7 @@ async function start(): Promise<void> {
     data,
     host,
     port,
+    firstLists: true,
     onFault: faults.report,
   });
   started.push(gateway);

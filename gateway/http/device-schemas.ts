@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { LIST_KIND_NAMES } from '@tapgate/sdk/lists/list-kinds';
+import { ASKING_ENDS } from '@tapgate/sdk/tap-record/asked-gateway';
 import { TAP_KINDS } from '@tapgate/sdk/wire/rails';
 
 // The bodies that speak of terminals and of what they are given.
@@ -97,6 +98,17 @@ export const TerminalReportBody = z
     queueDepth: Count,
     refusedRecords: Count,
     oldestUnsentAtMs: InstantMs.nullable(),
+    asking: z
+      .strictObject({
+        sinceMs: InstantMs,
+        ends: z.partialRecord(z.enum(ASKING_ENDS), Count),
+        refusedLate: Count,
+      })
+      .optional()
+      .openapi({
+        description:
+          'how asking the gateway has ended, in taps since the terminal was started (sdk/terminals/asking-counts.ts); left out by one that never asks',
+      }),
     faults: z
       .array(
         z.strictObject({
@@ -136,6 +148,21 @@ export const TerminalsBody = z
         refusedRecords: z.int().nullable(),
         oldestUnsentAt: z.iso.datetime().nullable(),
         clockSkewMs: z.int().nullable(),
+        asking: z
+          .strictObject({
+            since: z.iso.datetime(),
+            asked: z.int(),
+            inTime: z.int(),
+            alone: z.int(),
+            refusedLate: z.int(),
+            ends: z.partialRecord(z.enum(ASKING_ENDS), z.int()),
+          })
+          .nullable()
+          .openapi({
+            description:
+              'taps since the terminal was started: about which it asked, those judged in time, those it would have let through and decided ' +
+              'alone, and how each was decided; null where it never asks',
+          }),
         faultsOfDay: z.int(),
       }),
     ),

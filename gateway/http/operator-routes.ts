@@ -38,9 +38,9 @@ export function mountOperatorRoutes(
     const tapSequence = Number(context.req.param('tapSequence'));
     if (!isTerminalId(terminalId)) return refusalResponse(context, refuse('field_invalid', 'terminalId'));
     if (!isTapSequence(tapSequence)) return refusalResponse(context, refuse('field_invalid', 'tapSequence'));
-    const history = await findTapHistory(database, terminalId, tapSequence);
-    if (history === null) return refusalResponse(context, refuse('not_found'));
     const dataKeyOf = dataKeys.forReading.bind(dataKeys);
+    const history = await findTapHistory(database, terminalId, tapSequence, dataKeyOf);
+    if (history === null) return refusalResponse(context, refuse('not_found'));
     const clearing = await presentedLinesOf(history, { database, keys, profiles, dataKeyOf });
     return context.json(tapHistoryBody(history, clearing));
   });

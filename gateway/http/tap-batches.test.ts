@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, mock, test } from 'node:test';
 import { BATCH_LINE_BYTES_MAX } from '@tapgate/sdk/wire/limits';
 import { startTestDatabase, type TestDatabase } from '../database/test-database.ts';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
 import { findTerminal, SignedTaps } from '../intake/signed-taps.fixture.ts';
 import { openTestApp, openTestWorld, type TestWorld } from '../intake/test-gateway.fixture.ts';
-import { openSession } from '../intake/test-requests.fixture.ts';
+import { openSession, sendTap } from '../intake/test-requests.fixture.ts';
 import { readLineGroups } from './ndjson-lines.ts';
 
 const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
@@ -109,6 +109,22 @@ describe('POST /v1/tap-batches', () => {
       select (select count(*) from tap) as taps, (select count(*) from card_atc) as acts`;
     assert.deepEqual({ ...row }, { taps: records.length, acts: records.length });
     assert.deepEqual(gateway.faults, []);
+  });
+
+  test('a backlog stands behind live taps in every queue', async () => {
+    const accepting = mock.method(gateway.intake, 'acceptGroup');
+    try {
+      const [first = new Uint8Array(), second = new Uint8Array()] = records;
+      await upload([first, second].map(lineOf).join('\n'));
+      const live = await sendTap(gateway, token, first);
+      assert.equal(live.status, 200);
+      assert.deepEqual(
+        accepting.mock.calls.flatMap((call) => call.arguments[0].map(({ lane }) => lane)),
+        ['after', 'after', 'first'],
+      );
+    } finally {
+      accepting.mock.restore();
+    }
   });
 
   test('answers come while the upload still runs', async () => {

@@ -10,7 +10,7 @@ export function tapHistoryBody(
   history: TapHistory,
   clearing: readonly PresentedLine[],
 ): z.output<typeof TapHistoryBody> {
-  const { identity, tap, journey, postings, unsettledState } = history;
+  const { identity, tap, journey, postings, unsettledState, asked } = history;
   const { terminalId, tapSequence, cause, repeats } = identity;
   const outcome = TAP_OUTCOMES.find((known) => known === identity.outcome);
   if (outcome === undefined) throw new RangeError('a stored outcome is one of the known ones');
@@ -30,6 +30,7 @@ export function tapHistoryBody(
       tapKind: tap.tapKind,
       amountFen: tap.amountFen,
       gateDecision: tap.gateDecision,
+      asked,
       ruleSetVersion: tap.ruleSetVersion,
       hotlistVersion: tap.hotlistVersion,
       bankId: tap.bankId,

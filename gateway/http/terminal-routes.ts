@@ -9,6 +9,7 @@ import {
   possessionMessage,
   requestMac,
 } from '@tapgate/sdk/terminals/enrolment';
+import { summaryOfAsking, type AskingCounts } from '@tapgate/sdk/terminals/asking-counts';
 import { isTerminalId, terminalId, type TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
@@ -113,11 +114,12 @@ export function mountTerminalRoutes(app: OpenAPIHono<GatewayEnv>, parts: Termina
     if ('code' in placement) return refusalResponse(context, placement);
     const body = await readJsonBody(context, TerminalReportBody, REPORT_BODY_BYTES_MAX);
     if (!body.ok) return refusalResponse(context, body.refusal);
-    const { sentAtMs, ...said } = body.value;
+    const { sentAtMs, asking = null, ...said } = body.value;
     const { nowMs } = context.var;
     const clockSkewMs = sentAtMs - nowMs;
     const { terminalId: id, lineId, stationId } = placement;
-    await reports.take({ ...said, terminalId: id, lineId, stationId, receivedAtMs: nowMs, clockSkewMs });
+    const report = { ...said, terminalId: id, lineId, stationId, receivedAtMs: nowMs, clockSkewMs };
+    await reports.take({ ...report, asking });
     return context.json({ nowMs, clockSkewMs }, 201);
   });
 
@@ -134,6 +136,7 @@ export function mountTerminalRoutes(app: OpenAPIHono<GatewayEnv>, parts: Termina
       refusedRecords: state?.refusedRecords ?? null,
       oldestUnsentAt: state?.oldestUnsentAt ?? null,
       clockSkewMs: state?.clockSkewMs ?? null,
+      asking: shownAsking(state?.asking ?? null),
     }));
     return context.json({ terminals });
   });
@@ -162,6 +165,12 @@ export function mountTerminalRoutes(app: OpenAPIHono<GatewayEnv>, parts: Termina
     });
     return context.json({ faults });
   });
+}
+
+function shownAsking(counts: AskingCounts | null) {
+  if (counts === null) return null;
+  const { sinceMs, ends, refusedLate } = counts;
+  return { since: new Date(sinceMs).toISOString(), ...summaryOfAsking(counts), refusedLate, ends };
 }
 
 /** The terminal whose session sends a request. @refuses token_missing, token_invalid, terminal_unknown, terminal_revoked */

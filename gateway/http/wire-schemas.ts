@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { ASKING_ENDS } from '@tapgate/sdk/tap-record/asked-gateway';
 import { BATCH_KINDS } from '../clearing/clearing-batch.ts';
 import { JUDGEMENT_CAUSES } from '@tapgate/sdk/wire/judgement';
 import { TAP_OUTCOMES } from '@tapgate/sdk/wire/verdict';
@@ -105,6 +106,19 @@ export const TapHistoryBody = z
       tapKind: z.string(),
       amountFen: z.int(),
       gateDecision: z.string(),
+      asked: z
+        .strictObject({
+          end: z.enum(ASKING_ENDS),
+          budgetMs: z.int(),
+          waitedMs: z.int(),
+          hotlistVersion: z.int(),
+        })
+        .nullable()
+        .openapi({
+          description:
+            'how the gate came to its decision: whether the gateway was asked, what was left of the time, how long it waited, and the hotlist ' +
+            'version by which the gateway judged; null where the record says nothing of it or can no longer be opened',
+        }),
       ruleSetVersion: z.string(),
       hotlistVersion: z.int(),
       bankId: z.string().nullable(),

@@ -1,6 +1,7 @@
 import { hex } from '@tapgate/sdk/emv/hex';
 import { HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import { listSigningMessage, writeListStatement, type ListScope } from '@tapgate/sdk/lists/list-envelope';
+import { DEFAULT_GATE_PARAMETERS } from '@tapgate/sdk/lists/gate-parameters';
 import type { ListKind } from '@tapgate/sdk/lists/list-kinds';
 import { encodeNameListHeader, encodeRight, listKeyIdOf, NAME_BYTES } from '@tapgate/sdk/lists/name-list';
 import { SHARE_ALL } from '@tapgate/sdk/lists/roll-out';
@@ -10,7 +11,7 @@ import { streamActiveEnrolments } from '../store/concession-enrolments.ts';
 import type { Database } from '../store/connection.ts';
 import { concessionDelta } from './concession-delta.ts';
 import { changesOf, countNamesOf, namesOf, newestHotlist, renameListed } from '../store/hotlist-names.ts';
-import type { CardListing } from '../store/hotlist.ts';
+import { publishFirstHotlist, type CardListing } from '../store/hotlist.ts';
 import {
   findPublishedList,
   publishBody,
@@ -68,6 +69,18 @@ export class ListMaker {
       listName: this.#nameOf(card.pan, card.psn),
       listKeyId: this.#listKeyId,
     };
+  }
+
+  /**
+   * What a gateway that has published nothing yet tells its terminals: nobody is stopped, and what holds anyway is how gates behave. A list
+   * that never came is a stale one, so that without these a new city would be out of order until somebody is stopped.
+   */
+  async makeFirst(nowMs: number): Promise<void> {
+    await publishFirstHotlist(this.#database, nowMs);
+    const name = { kind: 'gate_parameters', version: 1, form: 'whole', listKeyId: null } as const;
+    const body = TEXT.encode(JSON.stringify(DEFAULT_GATE_PARAMETERS));
+    await publishBody(this.#database, this.#announced(name, TO_ALL, nowMs), () => once(body));
+    await this.makeDue(nowMs);
   }
 
   /** Makes every list that is due: a hotlist version without its bodies, concessions or authority keys that have changed. */

@@ -64,6 +64,16 @@ export function publishHotlistVersion(database: Database, change: HotlistChange)
   );
 }
 
+/** A list of nobody as version 1, where there is no list yet: terminals then have one, and know how old it is. */
+export async function publishFirstHotlist(database: Database, publishedAtMs: number): Promise<void> {
+  await faultsTranslated(() =>
+    database.orm
+      .insert(hotlistVersion)
+      .values({ version: 1, publishedAt: new Date(publishedAtMs) })
+      .onConflictDoNothing(),
+  );
+}
+
 /**
  * Publishes the content of an earlier version as the next one: cards that were added since leave the list, those that left come
  * back. Going forward again is the only way back, because terminals refuse a lower version.

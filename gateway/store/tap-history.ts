@@ -1,7 +1,10 @@
-import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
+import { parseTapRecord } from '@tapgate/sdk/tap-record/tap-record-codec';
+import type { AskedGateway } from '@tapgate/sdk/tap-record/asked-gateway';
+import { isoDate, type IsoDate, type TapSequence, type TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { and, desc, eq, inArray, or } from 'drizzle-orm';
 import { civilDay, formatCivilDay, type CivilDay } from '../calendar/civil-day.ts';
 import type { Database } from './connection.ts';
+import { openRecord } from './sealed-record.ts';
 import { readPostingsOf } from './ledger-postings.ts';
 import { journey, type posting } from './schema/money.ts';
 import { tap, tapIdentity, unsettledTap } from './schema/taps.ts';
@@ -15,7 +18,12 @@ export type TapHistory = {
   readonly unsettledState: string | null;
   readonly journey: typeof journey.$inferSelect | null;
   readonly postings: readonly (typeof posting.$inferSelect)[];
+  /** whether the gate asked for its decision, as its record says; null where it says nothing, or its key was destroyed */
+  readonly asked: AskedGateway | null;
 };
+
+/** The key of a service date's records; null when it was destroyed. */
+type DataKeyOf = (serviceDate: IsoDate) => Promise<Uint8Array | null>;
 
 /** The ciphertext stays where it is: a history shows what was decided, not the evidence. */
 const SEALED_COLUMNS = new Set(['recordIv', 'recordSealed']);
@@ -30,6 +38,7 @@ export async function findTapHistory(
   database: Database,
   terminalId: TerminalId,
   tapSequence: TapSequence,
+  dataKeyOf: DataKeyOf,
 ): Promise<TapHistory | null> {
   const { orm } = database;
   return faultsTranslated(async () => {
@@ -70,8 +79,18 @@ export async function findTapHistory(
       unsettledState: unsettled?.state ?? null,
       journey: made,
       postings,
+      asked: await askedOf(found, dataKeyOf),
     };
   });
+}
+
+/** Opened for this one word: of a tap in some thousands anybody ever asks, and a column would be paid for with every one. */
+async function askedOf(row: typeof tap.$inferSelect, dataKeyOf: DataKeyOf): Promise<AskedGateway | null> {
+  const dataKey = await dataKeyOf(isoDate(row.serviceDate));
+  if (dataKey === null) return null;
+  const sealed = { iv: row.recordIv, sealed: row.recordSealed };
+  const parsed = parseTapRecord(openRecord(dataKey, sealed, row.recordSm3));
+  return (parsed.ok ? parsed.record.asked : undefined) ?? null;
 }
 
 /** A journey bears the service date of the tap that begins it, and no entry waits for its exit so long as this. */

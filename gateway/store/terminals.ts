@@ -1,3 +1,4 @@
+import type { AskingCounts } from '@tapgate/sdk/terminals/asking-counts';
 import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
 import type { Database } from './connection.ts';
 import { line, station, terminal } from './schema/reference.ts';
@@ -176,6 +177,7 @@ export type TerminalReport = {
   readonly refusedRecords: number;
   readonly oldestUnsentAtMs: number | null;
   readonly clockSkewMs: number;
+  readonly asking: AskingCounts | null;
   readonly faults: readonly ReportedFault[];
 };
 
@@ -205,7 +207,7 @@ export async function writeTerminalReports(
     refused_records: report.refusedRecords,
     oldest_unsent_at:
       report.oldestUnsentAtMs === null ? null : new Date(report.oldestUnsentAtMs).toISOString(),
-    clock_skew_ms: report.clockSkewMs,
+    ...{ clock_skew_ms: report.clockSkewMs, asking: report.asking },
   }));
   const held = reports.flatMap((report) =>
     Object.entries(report.lists).map(([kind, version]) => ({
@@ -225,13 +227,14 @@ export async function writeTerminalReports(
     () => database.hot`
     with state as (
       insert into terminal_state (terminal_id, last_seen_at, software, lists, stale_lists, queue_depth, refused_records,
-        oldest_unsent_at, clock_skew_ms)
-      select terminal_id, last_seen_at, software, lists, stale_lists, queue_depth, refused_records, oldest_unsent_at, clock_skew_ms
+        oldest_unsent_at, clock_skew_ms, asking)
+      select terminal_id, last_seen_at, software, lists, stale_lists, queue_depth, refused_records, oldest_unsent_at, clock_skew_ms,
+        asking
       from json_populate_recordset(null::terminal_state, ${JSON.stringify(states)}::text::json)
       on conflict (terminal_id) do update set last_seen_at = excluded.last_seen_at, software = excluded.software,
         lists = excluded.lists, stale_lists = excluded.stale_lists, queue_depth = excluded.queue_depth,
         refused_records = excluded.refused_records, oldest_unsent_at = excluded.oldest_unsent_at,
-        clock_skew_ms = excluded.clock_skew_ms
+        clock_skew_ms = excluded.clock_skew_ms, asking = excluded.asking
     ), held as (
       insert into terminal_held_version (terminal_id, kind, version, since)
       select terminal_id, kind, version, since

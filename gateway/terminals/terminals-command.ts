@@ -172,8 +172,14 @@ const COLUMNS: readonly (readonly [string, (row: Json) => unknown])[] = [
   ['waiting', (row) => row['queueDepth']],
   ['clock, ms', (row) => row['clockSkewMs']],
   ['faults', (row) => row['faultsOfDay']],
+  ['asked, in time, alone', askedOf],
   ['stale lists', (row) => (row['staleLists'] as readonly string[]).join(' ')],
 ];
+
+function askedOf(row: Json): string | null {
+  const asking = row['asking'] as Json | null;
+  return asking === null ? null : ['asked', 'inTime', 'alone'].map((name) => textOf(asking[name])).join(' ');
+}
 
 function tableOf(terminals: readonly Json[]): string {
   const rows = [

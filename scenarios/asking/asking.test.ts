@@ -133,7 +133,8 @@ describe('a gate asks before it decides', () => {
     assert.deepEqual(await forward(), [['chargeable', null, false]]);
     assert.deepEqual(await forward(), []);
     const history = await asOperator('GET', `/v1/taps/${gate.terminalId}/${result.tapSequence ?? 0}`);
-    const { verdict } = history as { verdict: Record<string, unknown> };
+    const { verdict, tap: kept } = history as Record<'verdict' | 'tap', Record<string, unknown>>;
+    assert.deepEqual(kept['asked'], result.asked);
     assert.deepEqual([verdict['outcome'], verdict['repeats']], ['chargeable', 0]);
   });
 });

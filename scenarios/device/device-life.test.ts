@@ -280,10 +280,16 @@ describe('the life of a terminal beside its gateway', () => {
     const faults = await FaultBook.open(path.join(folder, 'faults'));
     const client = clientOf(identity);
     clockAheadMs = 90_000;
+    const asking = {
+      sinceMs: Date.parse('2026-11-22T00:00:00Z'),
+      ends: { judged: 5, late: 2 },
+      refusedLate: 1,
+    };
     const report = () =>
       sendReport({
         ...{ client, lists, faults, clock, gate: gateLists(lists), software: 'test' },
         journal: { unacknowledgedCount: () => 3, refusedCount: () => 1, oldestUnsentAtMs: () => 1_000 },
+        asking: () => asking,
       });
     await faults.record({ code: 'reader_lost', atMs: clock(), detail: 'slot 0' });
     const losing = {
@@ -315,6 +321,10 @@ describe('the life of a terminal beside its gateway', () => {
       [3, 1, 'test', 2],
     );
     assert.equal((mine['lists'] as Json)['hotlist'], 5);
+    assert.deepEqual(mine['asking'], {
+      ...{ since: '2026-11-22T00:00:00.000Z', asked: 7, inTime: 5, alone: 2, refusedLate: 1 },
+      ends: { judged: 5, late: 2 },
+    });
     assert.ok(Math.abs(Number(mine['clockSkewMs']) - 90_000) < 5_000);
     const listed = await operator('GET', `/v1/faults?terminalId=${GATE}`);
     assert.deepEqual((listed.body['faults'] as Json[]).map((fault) => fault['code']).sort(), [

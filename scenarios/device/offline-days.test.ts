@@ -129,6 +129,7 @@ describe('a gate that is alone for three days', () => {
         macKey,
         nextTapSequence: 1,
         clockSkewMs: 0,
+        isRevoked: false,
       },
       listSigningKeys: [new KeystoreProvider(gateway.keystore).listSigningKey()],
     };

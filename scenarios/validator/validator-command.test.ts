@@ -142,7 +142,7 @@ describe('npm run validator', { timeout: 240_000 }, () => {
 
   test('it enrols, takes its lists, and serves: nobody before it has authority keys', async () => {
     await desk.enrolSenior(cardOf('known', 1), '1950-01-01');
-    assert.equal(await desk.publishHotlist([cardOf('known', 2)]), 1);
+    assert.equal(await desk.publishHotlist([cardOf('known', 2)]), 2, 'after the list of nobody');
     const code = await newCode();
     const ended = await runGate(
       '--simulate',
@@ -158,7 +158,12 @@ describe('npm run validator', { timeout: 240_000 }, () => {
     assert.equal(ended.code, 0, ended.err);
     assert.deepEqual(services(ended), ['no_ca_keys', 'in_service']);
     const lists = ended.lines.find(({ event }) => event === 'sync')?.['lists'];
-    assert.deepEqual(Object.keys(lists as object).sort(), ['ca_keys', 'concessions', 'hotlist']);
+    assert.deepEqual(Object.keys(lists as object).sort(), [
+      'ca_keys',
+      'concessions',
+      'gate_parameters',
+      'hotlist',
+    ]);
     assert.ok(ended.lines.some(({ event, show }) => event === 'show' && String(show).includes('请通行')));
     const { taps, accepted, waiting } = lastOf(ended, 'end');
     assert.deepEqual([accepted, waiting], [taps, 0]);
@@ -202,7 +207,7 @@ describe('npm run validator', { timeout: 240_000 }, () => {
     assert.deepEqual([accepted, waiting], [Number(alone) + Number(taps), 0], again.err);
     const first = tunnel.lines.find(({ event }) => event === 'tap')?.['tapSequence'];
     const brought = await desk.settledTap(TERMINAL, Number(first));
-    assert.equal(brought.tap.ruleSetVersion, 'parameters-0');
+    assert.equal(brought.tap.ruleSetVersion, 'parameters-1');
   });
 
   test('a signal stops it gracefully: nothing is lost, and the barrier is shut', async () => {
@@ -241,6 +246,15 @@ describe('npm run validator', { timeout: 240_000 }, () => {
     assert.deepEqual(services(revoked), ['in_service', 'revoked']);
     assert.equal(lastOf(revoked, 'fault')['code'], 'terminal_revoked');
     assert.deepEqual([lastOf(revoked, 'end')['waiting'], lastOf(revoked, 'end')['refused']], [kept, 0]);
+
+    const again = start(COMMAND, ['--json', '--gateway', NOBODY]);
+    const endingAgain = endOf(again);
+    again.stdout?.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('"service":')) again.kill('SIGTERM');
+    });
+    const restarted = await endingAgain;
+    assert.deepEqual(services(restarted), ['revoked'], 'it knows without a network');
+    assert.deepEqual([restarted.code, lastOf(restarted, 'end')['waiting']], [0, kept]);
 
     const code = await newCode(TERMINAL);
     const back = await runGate(

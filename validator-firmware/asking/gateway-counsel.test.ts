@@ -190,7 +190,7 @@ describe('asking the gateway', () => {
     const { counsel, consult, time } = simulatedCounsel(peer);
     assert.equal(word(await consult()), 'late: open');
     await time.until(400);
-    assert.deepEqual([counsel.counts().refused_late, counsel.counts().late], [1, 1]);
+    assert.deepEqual(counsel.counts(), { ends: { late: 1 }, refusedLate: 1 });
     peer.afterMs = null;
     assert.equal(word(await consult()), 'late: hotlisted');
     assert.equal(word(await consult(OPEN, { spentMs: 10_000 })), 'used_up: hotlisted');

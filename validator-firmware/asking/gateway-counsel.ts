@@ -1,9 +1,10 @@
 import type { TapGateClient } from '@tapgate/sdk/client';
 import { TapGateError } from '@tapgate/sdk/error';
 import type { AskingParameters } from '@tapgate/sdk/lists/asking-parameters';
-import { ASKING_ENDS, type AskedGateway, type AskingEnd } from '@tapgate/sdk/tap-record/asked-gateway';
+import type { AskedGateway, AskingEnd } from '@tapgate/sdk/tap-record/asked-gateway';
 import { encodeTapDraft } from '@tapgate/sdk/tap-record/tap-draft';
 import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
+import type { AskingCounts } from '@tapgate/sdk/terminals/asking-counts';
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { circuitAfter, circuitWhileTrying, CLOSED_CIRCUIT, type AskCircuit } from '../gate/ask-circuit.ts';
 import { decisionAfter, endOfAsking, notAsked, planAsk, type Heard } from '../gate/asking.ts';
@@ -24,9 +25,6 @@ export type GatewayCounselParts = {
   readonly timer?: (ms: number, done: () => void) => () => void;
 };
 
-/** How asking has ended, each end with its number since the start; and refusals that came after the rider was told. */
-export type AskingCounts = Readonly<Record<AskingEnd | 'refused_late', number>>;
-
 /** After the budget nobody waits any more, but what is heard is good for the card's next tap; beyond this it is given up. */
 const LATE_MS = 2_000;
 
@@ -42,10 +40,8 @@ export class GatewayCounsel implements Counsel {
   readonly #parts: GatewayCounselParts;
   readonly #stopwatch: () => number;
   readonly #timer: NonNullable<GatewayCounselParts['timer']>;
-  readonly #counts = Object.fromEntries([...ASKING_ENDS, 'refused_late'].map((end) => [end, 0])) as Record<
-    AskingEnd | 'refused_late',
-    number
-  >;
+  readonly #ends = new Map<AskingEnd, number>();
+  #refusedLate = 0;
   #circuit: AskCircuit = CLOSED_CIRCUIT;
   #told: ToldRefusals = new Map();
 
@@ -55,8 +51,9 @@ export class GatewayCounsel implements Counsel {
     this.#timer = parts.timer ?? nodeTimer;
   }
 
-  counts(): AskingCounts {
-    return { ...this.#counts };
+  /** How asking has ended since the start. */
+  counts(): Omit<AskingCounts, 'sinceMs'> {
+    return { ends: Object.fromEntries(this.#ends), refusedLate: this.#refusedLate };
   }
 
   async consult(alone: GateDecision, tap: TapInQuestion | null): Promise<Consultation> {
@@ -84,7 +81,7 @@ export class GatewayCounsel implements Counsel {
     asked: AskedGateway,
     heard: Heard | null,
   ): Consultation {
-    this.#counts[asked.end]++;
+    this.#ends.set(asked.end, (this.#ends.get(asked.end) ?? 0) + 1);
     const isTold = tap !== null && wasToldListed(this.#told, tap.cardKey, tap.heldHotlistVersion);
     const judgement = heard?.kind === 'judged' ? heard.judgement : null;
     return { decision: decisionAfter(alone, judgement, isTold), asked };
@@ -135,7 +132,7 @@ export class GatewayCounsel implements Counsel {
     const { end } = endOfAsking(heard, budgetMs, this.#stopwatch() - startedMs);
     if (heard.kind === 'judged') {
       this.#told = rememberTold(this.#told, tap.cardKey, heard.judgement);
-      if (end === 'late' && heard.judgement.judgement === 'refuse') this.#counts.refused_late++;
+      if (end === 'late' && heard.judgement.judgement === 'refuse') this.#refusedLate++;
     }
     if (counts()) this.#noteEnd(end === 'judged', parameters);
     return heard;

@@ -16,7 +16,7 @@ import { gateLists, type GateLists } from '../lists/gate-lists.ts';
 import { ListFault } from '../lists/list-fault.ts';
 import { ListStore } from '../lists/list-store.ts';
 import { loadRiderSignals } from '../rider/load-rider-signals.ts';
-import { saveIdentity, sessionCredentialsOf, type DeviceIdentity } from '../sync/device-identity.ts';
+import { sessionCredentialsOf, type DeviceIdentity } from '../sync/device-identity.ts';
 import { GatewayClock } from '../sync/gateway-clock.ts';
 import { syncLists } from '../sync/sync-lists.ts';
 import { FaultBook, sendReport, type DeviceFault } from '../sync/terminal-report.ts';
@@ -26,6 +26,7 @@ import { createValidator, type TapResult, type Validator } from '../validator.ts
 import type { DeviceFolder } from './device-folder.ts';
 import { GateFaults } from './gate-faults.ts';
 import type { GatePlace } from './gate-place.ts';
+import { KeptIdentity } from './kept-identity.ts';
 import { passengerAt } from './passenger-at.ts';
 
 /** What this program calls itself in its reports. */
@@ -80,7 +81,7 @@ export class GateDevice {
   #program: GateProgram | null = null;
   #forwarding: ForwardingLoop | null = null;
   #upkeep: UpkeepLoop | null = null;
-  #isRevoked = false;
+  readonly #identity: KeptIdentity;
   #service: GateService;
 
   private constructor(parts: GateDeviceParts, stores: Stores) {
@@ -88,6 +89,7 @@ export class GateDevice {
     this.#clock = parts.clock ?? Date.now;
     [this.#journal, this.#lists, this.#faults] = [stores.journal, stores.lists, stores.faults];
     this.#gate = stores.gate;
+    this.#identity = new KeptIdentity(parts.folder, parts.identity);
     this.#service = this.#serviceNow();
   }
 
@@ -125,11 +127,13 @@ export class GateDevice {
 
   async #begin(): Promise<void> {
     const { identity, listener, folder } = this.#parts;
+    const startedAtMs = this.#clock();
     const signals = loadRiderSignals(identity.region);
     const client = this.#client();
     const faults = this.#faults;
+    const counsel = this.#counsel(client);
     this.#program = await GateProgram.start({
-      ...{ validator: this.#validator(client), signals, clock: this.#clock },
+      ...{ validator: this.#validator(counsel), signals, clock: this.#clock },
       ...{ openReader: this.#parts.openReader, openHardware: this.#parts.openHardware },
       isInService: this.#service === 'in_service',
       passengerOf: (result) => passengerAt(result, { gate: this.#gate, signals, zone: identity.zone }),
@@ -151,23 +155,19 @@ export class GateDevice {
         const isShutOut = report.deliveries.some(
           (delivery) => delivery.kind !== 'accepted' && delivery.code === 'terminal_revoked',
         );
-        if (isShutOut && !this.#isRevoked) this.#upkeep?.hurry();
+        if (isShutOut && !this.#identity.now.isRevoked) this.#upkeep?.hurry();
       },
       onFault: (error) => {
         faults.ofError('forward_failed', error);
       },
     });
     const { lists, gate, journal } = { lists: this.#lists, gate: this.#gate, journal: this.#journal };
-    // The newest key under which lists are taken is in it; nothing else of it ever changes.
-    let signedFor = identity;
     this.#upkeep = new UpkeepLoop({
       sync: () =>
         syncLists({
-          ...{ client, lists, identity: signedFor, stagingFolder: folder.staging, clock: this.#clock },
-          keepIdentity: async (changed) => {
-            await saveIdentity(folder.identityFile, folder.storageKey, changed);
-            signedFor = changed;
-          },
+          ...{ client, lists, identity: this.#identity.now, stagingFolder: folder.staging },
+          clock: this.#clock,
+          keepIdentity: ({ listSigningKeys }) => this.#identity.change({ listSigningKeys }),
         }),
       report: () =>
         sendReport({
@@ -178,6 +178,10 @@ export class GateDevice {
           faults: faults.book,
           software: SOFTWARE,
           clock: this.#clock,
+          asking: () => {
+            const isAsking = gate.parameters().asking !== null;
+            return isAsking ? { sinceMs: startedAtMs, ...counsel.counts() } : null;
+          },
         }),
       onRound: (round) => {
         this.#heard(round);
@@ -206,9 +210,14 @@ export class GateDevice {
     });
   }
 
-  #validator(client: TapGateClient): Validator {
+  #counsel(client: TapGateClient): GatewayCounsel {
+    const { terminalId, macKey } = this.#parts.place.terminal;
+    const parameters = () => this.#gate.parameters().asking;
+    return new GatewayCounsel({ client, terminalId, macKey, parameters });
+  }
+
+  #validator(counsel: GatewayCounsel): Validator {
     const { terminal, profile } = this.#parts.place;
-    const { terminalId, macKey } = terminal;
     const gate = this.#gate;
     return createValidator({
       terminal: {
@@ -221,16 +230,15 @@ export class GateDevice {
       profile,
       ...{ caKeys: gate.caKeys, hotlist: gate.hotlist, policy: gate.policy, staleList: gate.staleList },
       tapRiskFen: () => gate.parameters().tapRiskFen,
-      counsel: new GatewayCounsel({ client, terminalId, macKey, parameters: () => gate.parameters().asking }),
-      ...{ journal: this.#journal, clock: this.#clock },
+      ...{ counsel, journal: this.#journal, clock: this.#clock },
       random: (byteCount) => randomBytes(byteCount),
     });
   }
 
   #heard(round: UpkeepRound): void {
     const { synced } = round;
-    if (synced.stoppedBy === null) this.#isRevoked = false;
-    if (synced.stoppedBy === 'terminal_revoked') this.#isRevoked = true;
+    if (synced.stoppedBy === null) this.#revoked(false);
+    if (synced.stoppedBy === 'terminal_revoked') this.#revoked(true);
     this.#faults.note(round, this.#gate.standings(this.#clock()));
     const service = this.#serviceNow();
     if (service !== this.#service) {
@@ -243,8 +251,16 @@ export class GateDevice {
     this.#forwarding?.notice();
   }
 
+  /** Kept on disk: a gate that was taken out of use is none after its next start either, network or not. */
+  #revoked(isRevoked: boolean): void {
+    if (this.#identity.now.isRevoked === isRevoked) return;
+    this.#identity.change({ isRevoked }).catch((error: unknown) => {
+      this.#faults.ofError('identity_not_written', error);
+    });
+  }
+
   #serviceNow(): GateService {
-    if (this.#isRevoked) return 'revoked';
+    if (this.#identity.now.isRevoked) return 'revoked';
     return this.#gate.caKeys().size === 0 ? 'no_ca_keys' : 'in_service';
   }
 
@@ -259,6 +275,7 @@ export class GateDevice {
     this.#ending.abort();
     await this.#forwarding?.stop();
     await this.#upkeep?.stop();
+    await this.#identity.settled();
     await this.#faults.close();
     await this.#lists.close();
     await this.#journal.close();

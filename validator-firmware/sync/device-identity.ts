@@ -38,6 +38,8 @@ export type DeviceIdentity = {
   readonly nextTapSequence: number;
   /** the gateway's clock less the device's when they met, ms */
   readonly clockSkewMs: number;
+  /** the gateway has said that this terminal is revoked, and has not let it in since; another enrolment begins anew */
+  readonly isRevoked: boolean;
 };
 
 export type EnrolmentFaultCode =
@@ -147,6 +149,7 @@ function identityOf(
     listSigningKeys: [{ keyId, publicKeyXy: Buffer.from(listKey, 'base64') }],
     nextTapSequence: typeof nextTapSequence === 'number' ? nextTapSequence : 1,
     clockSkewMs: Number(said['nowMs']) - nowMs,
+    isRevoked: false,
   };
 }
 
@@ -180,8 +183,9 @@ export async function loadIdentity(file: string, storageKey: Uint8Array): Promis
   // Sealed by this device: what is inside is its own writing.
   const read = JSON.parse(Buffer.from(plain).toString('utf8'), (_name, value: unknown) =>
     isHex(value) ? Buffer.from(value.hex, 'hex') : value,
-  ) as Omit<DeviceIdentity, 'region'> & { readonly region?: string };
-  return { ...read, terminalId: terminalId(read.terminalId), region: read.region ?? '' };
+  ) as Omit<DeviceIdentity, 'region' | 'isRevoked'> & Partial<Pick<DeviceIdentity, 'region' | 'isRevoked'>>;
+  const { region = '', isRevoked = false } = read;
+  return { ...read, terminalId: terminalId(read.terminalId), region, isRevoked };
 }
 
 function isHex(value: unknown): value is { readonly hex: string } {

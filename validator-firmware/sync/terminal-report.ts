@@ -1,6 +1,7 @@
 import { ClassicLevel } from 'classic-level';
 import type { TapGateClient } from '@tapgate/sdk/client';
 import { LIST_KIND_NAMES } from '@tapgate/sdk/lists/list-kinds';
+import type { AskingCounts } from '@tapgate/sdk/terminals/asking-counts';
 import type { GateLists } from '../lists/gate-lists.ts';
 import type { ListStore } from '../lists/list-store.ts';
 import type { TapJournal } from '../journal/tap-journal.ts';
@@ -97,6 +98,8 @@ export async function sendReport(parts: {
   readonly gate: GateLists;
   readonly journal: Pick<TapJournal, 'unacknowledgedCount' | 'refusedCount' | 'oldestUnsentAtMs'>;
   readonly faults: FaultBook;
+  /** how asking has ended so far; null where this gate never asks */
+  readonly asking?: () => AskingCounts | null;
   readonly software: string;
   readonly clock: () => number;
 }): Promise<void> {
@@ -107,6 +110,7 @@ export async function sendReport(parts: {
     const held = lists.held(kind);
     return held === null ? [] : [[kind, held.version] as const];
   });
+  const asking = parts.asking?.() ?? null;
   await parts.client.sendTerminalReport({
     ...{ sentAtMs, software, lists: Object.fromEntries(versions) },
     staleLists: parts.gate
@@ -116,6 +120,7 @@ export async function sendReport(parts: {
     queueDepth: journal.unacknowledgedCount(),
     refusedRecords: journal.refusedCount(),
     oldestUnsentAtMs: journal.oldestUnsentAtMs(),
+    ...(asking === null ? {} : { asking }),
     faults: waiting,
   });
   const last = waiting.at(-1);

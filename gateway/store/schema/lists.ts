@@ -1,3 +1,4 @@
+import type { AskingCounts } from '@tapgate/sdk/terminals/asking-counts';
 import {
   bigint,
   foreignKey,
@@ -87,6 +88,8 @@ export const terminalState = pgTable(
     oldestUnsentAt: timestamp('oldest_unsent_at', { withTimezone: true }),
     /** the terminal's clock less ours, ms, when it reported */
     clockSkewMs: bigint('clock_skew_ms', { mode: 'number' }).notNull(),
+    /** how asking the gateway has ended since the terminal was started (sdk/terminals/asking-counts.ts); null where it never asks */
+    asking: jsonb('asking').$type<AskingCounts>(),
   },
   (table) => [
     foreignKey({
