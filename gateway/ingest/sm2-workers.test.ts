@@ -47,7 +47,7 @@ test('threads that stop answer nobody, whichever lane they wait in', async () =>
   await Promise.all(asked);
 });
 
-const FIXTURE = path.join(import.meta.dirname, 'thread-niceness.fixture.ts');
+const FIXTURE = path.join(import.meta.dirname, 'thread-niceness-process.fixture.ts');
 
 test(
   'signature threads go behind the other threads of a process, whatever its own priority is',
