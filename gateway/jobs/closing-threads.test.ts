@@ -9,7 +9,7 @@ import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
 import { startDatabase, type RunningDatabase } from '../database/database.ts';
 import { KeyFault } from '../keys/key-provider.ts';
 import { readBatches } from '../store/clearing-batches.ts';
-import { openDatabase, type Database } from '../store/connection.ts';
+import { openDatabase, type Database, type Transaction } from '../store/connection.ts';
 import { migrateDatabase } from '../store/migrate.ts';
 import {
   CLEARING_DATE,
@@ -63,8 +63,11 @@ before(async () => {
   server = await startDatabase({ dataDir: folder(), databaseUrl: process.env['DATABASE_URL'] ?? null });
 });
 
-beforeEach(async () => {
-  await database?.close();
+beforeEach(freshDay);
+
+/** A database with the settled day, and nothing closed. */
+async function freshDay(): Promise<void> {
+  if (opened > 0) await database.close();
   opened += 1;
   const name = `closing_threads_${process.pid}_${opened}`;
   names.push(name);
@@ -73,7 +76,15 @@ beforeEach(async () => {
   database = await openDatabase(url);
   await writeParties(database.hot);
   await writeSettled(database.hot, DAY);
-});
+}
+
+/** Changes rows that the database itself keeps from being changed. */
+async function unguarded(change: (sql: Transaction) => Promise<unknown>): Promise<void> {
+  await database.hot.begin(async (transaction) => {
+    await transaction`set local session_replication_role = replica`;
+    await change(transaction);
+  });
+}
 
 after(async () => {
   await database.close();
@@ -175,15 +186,35 @@ test('a data key that cannot be opened ends the closing with the fault of the ke
   );
 });
 
+test('a tap that lies under another date or rail than its journey is found by its identity', async () => {
+  const reference = await close(folder(), {});
+  const [early, late, other] = DAY.flatMap((journey) => journey.taps);
+  assert.ok(early !== undefined && late !== undefined && other !== undefined);
+  await freshDay();
+  await unguarded(async (sql) => {
+    for (const [tap, date] of [
+      [early, '2026-11-19'],
+      [late, '2026-12-01'],
+    ] as const) {
+      await sql`update tap set service_date = ${date}
+        where terminal_id = ${tap.terminal} and tap_sequence = ${tap.sequence}`;
+      await sql`update tap_identity set service_date = ${date}
+        where terminal_id = ${tap.terminal} and tap_sequence = ${tap.sequence}`;
+    }
+    await sql`update tap set rail = case rail when 'oda' then 'offline_purchase' else 'oda' end
+      where terminal_id = ${other.terminal} and tap_sequence = ${other.sequence}`;
+  });
+  assert.deepEqual((await close(folder(), {})).batches, reference.batches);
+});
+
 test('a record that opens to other bytes fails its batch; the other batches are closed', async () => {
   const broken = DAY.find((journey) => journey.bankId === 'BANK1' && journey.rail === 'offline_purchase')
     ?.taps[0];
   assert.ok(broken !== undefined);
-  await database.hot.begin(async (transaction) => {
-    await transaction`set local session_replication_role = replica`;
-    await transaction`update tap set record_sealed = set_byte(record_sealed, 3, get_byte(record_sealed, 3) # 1)
-      where terminal_id = ${broken.terminal} and tap_sequence = ${broken.sequence}`;
-  });
+  await unguarded(
+    (sql) => sql`update tap set record_sealed = set_byte(record_sealed, 3, get_byte(record_sealed, 3) # 1)
+      where terminal_id = ${broken.terminal} and tap_sequence = ${broken.sequence}`,
+  );
   await assert.rejects(close(folder(), threadsAt(url)), {
     name: 'RangeError',
     message: 'a sealed record opened to other bytes than its SM3 says',

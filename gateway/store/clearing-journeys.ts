@@ -34,7 +34,7 @@ const PIECE_ROWS = 100;
 /** Rows travel by the piece, each with everything of it; a day's sort spills to disk with less memory, and few batches at a time are sorted. */
 const SETTINGS = [
   `set local work_mem = '128MB'`,
-  // Row by row through an index, or the whole table of taps would be read for each bank.
+  // Card by card through an index, or the whole table of taps would be read for each bank.
   'set local enable_hashjoin = off',
   'set local enable_mergejoin = off',
 ];
@@ -43,11 +43,11 @@ const SETTINGS = [
  * The journeys that a bank is charged for in a range, in pieces, in the order that every file states: service date, card
  * token, card sequence number, start, journey id. Zero fares are left out: a free ride is no charge.
  *
- * One query for journeys and records. The taps are found in the order of the journeys, which is the order of their key, so that an
- * index is walked and not jumped about in; a journey's exit may belong to the next service date, and only then its identity is asked
- * for the date. What a card did on a date comes as one value, the binary form of its rows one after the other: postgres.js makes a text and an
- * object's member of each column of each row that it is given, which cost as much as opening the record. The rows are sorted before they
- * are joined and gathered, and both keep their order.
+ * One query for journeys and records. What a card did on a date comes as two values, the binary forms of its journeys and of its taps of the rail, each
+ * one row after the other: postgres.js makes a text and an object's member of each column of each row that it is given, which cost as much
+ * as opening the record, and taps that are found by their card need one descent of their index where each by its own name needs one. Cards are found in the order of that
+ * index, which is walked and not jumped about in. A journey's exit may belong to the next service date, and only then its identity is asked for the
+ * date. The rows are sorted before they are gathered, which keeps their order.
  *
  * @throws StoreFault
  */
@@ -56,28 +56,33 @@ export async function* streamChargedJourneys(
   wanted: SettledRange & { readonly bankId: string; readonly rail: Rail },
 ): AsyncGenerator<readonly ChargedJourney[]> {
   const pieces = streamRows(database, SETTINGS, (session) =>
-    session<Buffer[][]>`
-      select string_agg(record_send(row(
-        charged.service_date, charged.pan_token, charged.psn, charged.journey_id, charged.line_id, charged.fare_fen,
-        charged.entry_terminal_id, charged.entry_tap_sequence, entry.atc, entry.record_sm3, entry.record_iv, entry.record_sealed,
-        charged.exit_terminal_id, charged.exit_tap_sequence, exit.atc, exit.record_sm3, exit.record_iv, exit.record_sealed)), ''::bytea)
+    session<CardRow[]>`
+      select card.journeys, (
+        select string_agg(record_send(row(
+          tap.terminal_id, tap.tap_sequence, tap.atc, tap.record_sm3, tap.record_iv, tap.record_sealed)), ''::bytea)
+        from tap
+        where tap.service_date = card.service_date and tap.pan_token = card.pan_token and tap.rail = ${wanted.rail}
+      )
       from (
-        select service_date, pan_token, psn, started_at, journey_id, line_id, fare_fen,
-          entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence
-        from journey
-        where bank_id = ${wanted.bankId} and rail = ${wanted.rail}
-          and settled_no > ${wanted.afterSettledNo} and settled_no <= ${wanted.upToSettledNo}
-          and outcome = 'chargeable' and fare_fen > 0
-        order by service_date, pan_token, psn, started_at, journey_id
-        -- Sorted before the records are joined, not with them.
+        select service_date, pan_token, string_agg(record_send(row(
+          service_date, pan_token, psn, journey_id, line_id, fare_fen,
+          entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence)), ''::bytea) as journeys
+        from (
+          select service_date, pan_token, psn, started_at, journey_id, line_id, fare_fen,
+            entry_terminal_id, entry_tap_sequence, exit_terminal_id, exit_tap_sequence
+          from journey
+          where bank_id = ${wanted.bankId} and rail = ${wanted.rail}
+            and settled_no > ${wanted.afterSettledNo} and settled_no <= ${wanted.upToSettledNo}
+            and outcome = 'chargeable' and fare_fen > 0
+          order by service_date, pan_token, psn, started_at, journey_id
+          -- Sorted once, and not again for what follows.
+          offset 0
+        ) as charged
+        group by service_date, pan_token
+        order by service_date, pan_token
         offset 0
-      ) as charged
-      left join tap as entry on entry.service_date = charged.service_date and entry.pan_token = charged.pan_token
-        and entry.terminal_id = charged.entry_terminal_id and entry.tap_sequence = charged.entry_tap_sequence
-      left join tap as exit on exit.service_date = charged.service_date and exit.pan_token = charged.pan_token
-        and exit.terminal_id = charged.exit_terminal_id and exit.tap_sequence = charged.exit_tap_sequence
-      group by charged.service_date, charged.pan_token
-      order by charged.service_date, charged.pan_token`
+      ) as card
+      order by card.service_date, card.pan_token`
       .raw()
       .cursor(PIECE_ROWS),
   );
@@ -93,11 +98,21 @@ export async function* streamChargedJourneys(
   }
 }
 
+/** Journeys and taps of one card and date, each the hexadecimal output of a bytea; without taps null. */
+type CardRow = (Buffer | null)[];
+
 /** A journey whose taps are there, or only named where they are not under its service date. */
 type ReadJourney = Omit<ChargedJourney, 'taps'> & { readonly taps: readonly (SealedTap | TapKey)[] };
 
+/** A tap of a card, as places in the bytes of its piece. */
+type CardTap = Omit<SealedTap, 'serviceDate' | 'bytes'> & {
+  readonly terminalAt: number;
+  readonly terminalBytes: number;
+  readonly tapSequence: number;
+};
+
 /**
- * Rows of journeys in the binary form of PostgreSQL's record: a count of columns, then of each its type, its length or -1, its bytes.
+ * Rows in the binary form of PostgreSQL's record: a count of columns, then of each its type, its length or -1, its bytes.
  * A piece lies in one buffer and its rows say where in it things are: a view of each column cost a third of reading.
  */
 class ChargedReader {
@@ -107,22 +122,44 @@ class ChargedReader {
   /** of the column that was read last, -1 where it is null */
   #length = 0;
 
-  /** @param rows each with one column, the hexadecimal output of a bytea */
-  piece(rows: readonly (readonly Buffer[])[]): ReadJourney[] {
-    const size = rows.reduce((sum, [column]) => sum + (column?.length ?? 0) / 2, 0);
+  piece(cards: readonly CardRow[]): ReadJourney[] {
+    const size = cards.reduce(
+      (sum, card) => sum + card.reduce((bytes, column) => bytes + (column?.length ?? 0) / 2, 0),
+      0,
+    );
     this.#bytes = Buffer.allocUnsafeSlow(size);
     const journeys: ReadJourney[] = [];
     let end = 0;
-    for (const [column] of rows) {
-      if (column === undefined) throw new RangeError('a row has its column');
-      this.#at = end;
-      end += this.#bytes.write(column.toString('latin1', HEX_PREFIX), end, 'hex');
-      while (this.#at < end) journeys.push(this.#journey());
+    for (const [ridden, tapped] of cards) {
+      const tapsAt = end + this.#write(ridden, end);
+      const tapsEnd = tapsAt + this.#write(tapped, tapsAt);
+      const taps: CardTap[] = [];
+      for (this.#at = tapsAt; this.#at < tapsEnd;) taps.push(this.#cardTap());
+      for (this.#at = end; this.#at < tapsAt;) journeys.push(this.#journey(taps));
+      end = tapsEnd;
     }
     return journeys;
   }
 
-  #journey(): ReadJourney {
+  /** @returns how many bytes the column holds */
+  #write(column: Buffer | null | undefined, at: number): number {
+    if (column === null || column === undefined) return 0;
+    return this.#bytes.write(column.toString('latin1', HEX_PREFIX), at, 'hex');
+  }
+
+  #cardTap(): CardTap {
+    this.#at += COUNT_BYTES;
+    const terminalAt = this.#required();
+    const terminalBytes = this.#length;
+    const tapSequence = this.#wholeAt(this.#required());
+    const atc = this.#bytes.readInt32BE(this.#required());
+    const sm3At = this.#required();
+    const ivAt = this.#required();
+    const sealedAt = this.#required();
+    return { terminalAt, terminalBytes, tapSequence, atc, sm3At, ivAt, sealedAt, sealedBytes: this.#length };
+  }
+
+  #journey(cardTaps: readonly CardTap[]): ReadJourney {
     this.#at += COUNT_BYTES;
     const serviceDate = this.#dateAt(this.#required());
     const panToken = this.#view();
@@ -132,30 +169,29 @@ class ChargedReader {
     const fareFen = fen(this.#wholeAt(this.#required()));
     const taps: (SealedTap | TapKey)[] = [];
     for (let place = 0; place < TAPS_OF_ROW; place += 1) {
-      const tap = this.#tap(serviceDate);
+      const tap = this.#tap(serviceDate, cardTaps);
       if (tap !== null) taps.push(tap);
     }
     return { serviceDate, panToken, psn, journeyId, lineId, fareFen, taps };
   }
 
-  #tap(serviceDate: IsoDate): SealedTap | TapKey | null {
+  /** The tap that a journey names: one of its card's, or its name where it is not under the journey's date and rail. */
+  #tap(serviceDate: IsoDate, cardTaps: readonly CardTap[]): SealedTap | TapKey | null {
     const terminalAt = this.#next();
     const terminalBytes = this.#length;
     const sequenceAt = this.#next();
-    const isNamed = terminalBytes >= 0 && this.#length >= 0;
-    const atcAt = this.#next();
-    const isThere = this.#length >= 0;
-    const sm3At = this.#next();
-    const ivAt = this.#next();
-    const sealedAt = this.#next();
-    if (!isNamed) return null;
+    if (terminalBytes < 0 || this.#length < 0) return null;
     const bytes = this.#bytes;
-    if (!isThere) {
-      const terminalId = bytes.toString('utf8', terminalAt, terminalAt + terminalBytes);
-      return { terminalId, tapSequence: this.#wholeAt(sequenceAt) };
+    const tapSequence = this.#wholeAt(sequenceAt);
+    const terminalEnd = terminalAt + terminalBytes;
+    for (const tap of cardTaps) {
+      if (tap.tapSequence !== tapSequence) continue;
+      const tapEnd = tap.terminalAt + tap.terminalBytes;
+      if (bytes.compare(bytes, terminalAt, terminalEnd, tap.terminalAt, tapEnd) !== 0) continue;
+      const { atc, ivAt, sm3At, sealedAt, sealedBytes } = tap;
+      return { serviceDate, atc, bytes, ivAt, sm3At, sealedAt, sealedBytes };
     }
-    const atc = bytes.readInt32BE(atcAt);
-    return { serviceDate, atc, bytes, ivAt, sm3At, sealedAt, sealedBytes: this.#length };
+    return { terminalId: bytes.toString('utf8', terminalAt, terminalEnd), tapSequence };
   }
 
   /** Where the next column's bytes begin. */
@@ -168,7 +204,7 @@ class ChargedReader {
 
   #required(): number {
     const start = this.#next();
-    if (this.#length < 0) throw new RangeError('a journey has this column');
+    if (this.#length < 0) throw new RangeError('a journey or tap has this column');
     return start;
   }
 
