@@ -1,12 +1,10 @@
-import { recordWithheld } from '../store/clearing-batches.ts';
-import type { BuiltFile } from './build-batch.ts';
-import type { BatchFiles, ClosingDependencies, FileMaking, FileOrder } from './closing.ts';
+import type { BatchFiles, ClosingDependencies, FileMaking } from './closing.ts';
 import { ThreadedFiles } from './closing-threads.ts';
-import { makeBatchFile } from './make-batch-file.ts';
+import { makeOrdered } from './make-ordered.ts';
 
 /**
- * Who makes the files of a closing: threads where the caller named them and the day is large enough for them to pay, this thread
- * otherwise. The bytes are the same.
+ * Who makes the files of a closing: this thread, and others where the caller named them and the day is large enough for them to pay. The bytes
+ * are the same.
  */
 export function filesOf(dependencies: ClosingDependencies, making: FileMaking): BatchFiles {
   const { threads } = dependencies;
@@ -26,14 +24,4 @@ function filesHere(making: FileMaking, journeys: number): BatchFiles {
     stop: () => Promise.resolve(),
     end: () => Promise.resolve(),
   };
-}
-
-/** Makes the file of an order; what is withheld from a new batch is kept while it is made. @throws as makeBatchFile */
-export function makeOrdered(
-  making: FileMaking,
-  { batch, terms, place, isNew }: FileOrder,
-): Promise<BuiltFile> {
-  return makeBatchFile(making, batch, terms, place, async (withheld) => {
-    if (isNew) await recordWithheld(making.database, batch, withheld);
-  });
 }

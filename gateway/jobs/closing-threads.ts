@@ -4,17 +4,18 @@ import { Worker } from 'node:worker_threads';
 import { discardFile } from './batch-file.ts';
 import type { BuiltFile } from './build-batch.ts';
 import type { BatchFiles, ClosingThreads, FileMaking, FileOrder } from './closing.ts';
+import { makeOrdered } from './make-ordered.ts';
 import type { FromThread, ThreadData, ToThread } from './closing-worker.ts';
 import { unpackFault } from './travelling-fault.ts';
 
 /** Left alone, V8 would let each heap grow to gigabytes; a piece in the young generation is collected without being copied. */
 const THREAD_HEAP_MB = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 64 };
-/** Each takes about 100 MB, beside as much of the process: within 512 MB. */
+/** Each takes about 100 MB, beside 300 of the process: within 512 MB. */
 const THREADS_MAX = 3;
-/** Bringing a thread up takes a second of its core; below this the day is closed sooner without. */
-const FROM_JOURNEYS = 100_000;
+/** Bringing a thread up takes a second or two of its core, in which this thread closes so many. */
+const FROM_JOURNEYS = 30_000;
 
-/** As many threads as there are cores, up to what memory allows. */
+/** As many threads as there are cores, this one included, up to what memory allows. */
 export function closingThreads(databaseUrl: string): ClosingThreads {
   const count = Math.min(availableParallelism(), THREADS_MAX);
   return { databaseUrl, count, fromJourneys: FROM_JOURNEYS };
@@ -27,28 +28,29 @@ type Waiting = {
 };
 
 /**
- * Files made side by side on threads of their own (ARCHITECTURE.md "A large day is closed on threads"). Orders wait in one queue and go to
- * whichever thread is free. A thread only makes files under temporary names: signing, recording and publishing stay with the thread that has the keys.
+ * Files made side by side, in this thread and on others (ARCHITECTURE.md "A large day is closed on threads"). Orders wait in one queue and go to
+ * whichever is free; this one needs no time to come up. Another thread only makes files under temporary names: signing, recording and publishing stay with the thread that has the keys.
  */
 export class ThreadedFiles implements BatchFiles {
   /** One more than threads: while one batch is signed and published, the threads have their next order. */
   readonly atOnce: number;
   readonly #threads: Thread[];
+  readonly #here: Here;
   readonly #queue: Waiting[] = [];
   #isStopped = false;
 
   constructor(making: FileMaking, { databaseUrl, count }: ClosingThreads) {
     const next = (): Waiting | undefined => this.#queue.shift();
-    this.#threads = Array.from({ length: count }, () => new Thread(making, databaseUrl, next));
+    this.#here = new Here(making, next);
+    this.#threads = Array.from({ length: count - 1 }, () => new Thread(making, databaseUrl, next));
     this.atOnce = count + 1;
   }
 
   make(order: FileOrder): Promise<BuiltFile> {
-    if (this.#isStopped || this.#threads.every((thread) => thread.isDead))
-      return Promise.reject(new Error('the threads of this closing are stopped'));
+    if (this.#isStopped) return Promise.reject(new Error('the threads of this closing are stopped'));
     return new Promise((resolve, reject) => {
       this.#queue.push({ order, resolve, reject });
-      this.#threads.find((thread) => thread.isFree)?.takeNext();
+      [this.#here, ...this.#threads].find((maker) => maker.isFree)?.takeNext();
     });
   }
 
@@ -56,6 +58,7 @@ export class ThreadedFiles implements BatchFiles {
     this.#isStopped = true;
     for (const { reject } of this.#queue.splice(0))
       reject(new Error('the threads of this closing are stopped'));
+    this.#here.stop();
     await Promise.all(this.#threads.map((thread) => thread.stop()));
   }
 
@@ -66,7 +69,46 @@ export class ThreadedFiles implements BatchFiles {
   }
 }
 
-/** One thread and the order that it works on. */
+/** This thread, among those that make files. */
+class Here {
+  readonly #making: FileMaking;
+  readonly #next: () => Waiting | undefined;
+  #isStopped = false;
+  #isBusy = false;
+
+  constructor(making: FileMaking, next: () => Waiting | undefined) {
+    this.#making = {
+      ...making,
+      reached: (step, batch) => {
+        // Between two pieces is where a file can be given up.
+        if (this.#isStopped) throw new Error('the threads of this closing are stopped');
+        making.reached?.(step, batch);
+      },
+    };
+    this.#next = next;
+  }
+
+  get isFree(): boolean {
+    return !this.#isBusy && !this.#isStopped;
+  }
+
+  takeNext(): void {
+    const waiting = this.#next();
+    this.#isBusy = waiting !== undefined;
+    if (waiting === undefined) return;
+    makeOrdered(this.#making, waiting.order)
+      .then(waiting.resolve, waiting.reject)
+      .finally(() => {
+        this.takeNext();
+      });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+}
+
+/** Another thread and the order that it works on. */
 class Thread {
   readonly #worker: Worker;
   readonly #making: FileMaking;
@@ -98,10 +140,6 @@ class Thread {
 
   get isFree(): boolean {
     return this.#current === null && !this.#isDead;
-  }
-
-  get isDead(): boolean {
-    return this.#isDead;
   }
 
   takeNext(): void {

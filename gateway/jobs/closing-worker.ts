@@ -2,9 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import type { CutOver } from '../store/clearing-batches.ts';
 import { openDatabase, type Database } from '../store/connection.ts';
-import { makeOrdered } from './batch-files.ts';
 import type { BuiltFile } from './build-batch.ts';
 import type { FileOrder } from './closing.ts';
+import { makeOrdered } from './make-ordered.ts';
 import { packFault, type TravellingFault } from './travelling-fault.ts';
 
 /**

@@ -27,7 +27,7 @@ export type ClosingDependencies = {
   readonly profiles: ClearingProfiles;
   /** files go to outDir/clearingDate/party/ */
   readonly outDir: string;
-  /** where the files of a large day are made; left out, in this thread one after the other */
+  /** with which the files of a large day are made; left out, this thread makes all */
   readonly threads?: ClosingThreads;
   readonly reached?: (step: ClosingStep, batch: BatchIdentity | null) => void;
 };
@@ -35,6 +35,7 @@ export type ClosingDependencies = {
 /** Threads that make files side by side, each with connections of its own. */
 export type ClosingThreads = {
   readonly databaseUrl: string;
+  /** this one included */
   readonly count: number;
   /** settled journeys; a day with fewer is closed before threads are up */
   readonly fromJourneys: number;
