@@ -9,6 +9,10 @@ const PARTS = 100_000;
  * What the bank is expected to keep of a batch, by the row that is valid on the clearing date: the latest first date that is
  * not after it. Computed on the sum and rounded half up once: 0.35 % of a 2-yuan fare is 0.7 fen, and rounding each tap would
  * make 30 % more or nothing (clearing.md section 5). Null where no row is valid, which is not the same as a fee of zero.
+ *
+ * NOTE whether a bank returns its fee on what is given back is nowhere stated; here it does, down to a fee of zero.
+ *
+ * @param batch totalFen: what the bank owes by the batch, adjustments included
  */
 export function batchFee(
   profile: Pick<ClearingProfile, 'fees'>,
@@ -20,5 +24,5 @@ export function batchFee(
     if (valid === null || row.validFrom > valid.validFrom) valid = row;
   }
   if (valid === null) return null;
-  return divideFen(fen(batch.totalFen * valid.perHundredThousand), PARTS, 'halfUp');
+  return divideFen(fen(Math.max(0, batch.totalFen) * valid.perHundredThousand), PARTS, 'halfUp');
 }

@@ -1,5 +1,5 @@
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
-import type { Fen } from '@tapgate/sdk/wire/money';
+import { fen, ZERO_FEN, type Fen } from '@tapgate/sdk/wire/money';
 import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
 
 /**
@@ -93,6 +93,73 @@ export type ClaimedRide = {
 export type BatchTotals = { readonly records: number; readonly totalFen: Fen };
 
 /**
+ * What changed in a charged fare, as its bank must see it (adjustments.md): the ride by its first tap, and the fare before and after. In
+ * order of service date, card token, card sequence number, start of the journey, journey id, then as the changes were made.
+ */
+export type Adjustment = {
+  readonly adjustmentId: string;
+  readonly serviceDate: IsoDate;
+  readonly psn: number;
+  readonly tap: PresentedTap;
+  readonly merchant: Merchant | null;
+  /** as the ride stood before this change, and after it; both are never negative, and they differ */
+  readonly chargedFen: Fen;
+  readonly fareFen: Fen;
+  readonly reason: AdjustmentReason;
+  /** clearing date of the bank's batch in which the ride is */
+  readonly presentedOn: IsoDate;
+};
+
+/** What changed in a funder's share of a ride. In order of service date, operator, line, start of the journey, journey id, then as made. */
+export type ClaimChange = {
+  readonly adjustmentId: string;
+  readonly journeyId: string;
+  readonly serviceDate: IsoDate;
+  readonly cardPseudonym: string;
+  readonly operatorId: string;
+  readonly lineId: string;
+  /** under which the ride is claimed now; empty where it is claimed no more */
+  readonly concessionRuleId: string;
+  readonly reason: AdjustmentReason;
+  /** clearing date of this funder's claim in which the ride is; null where the funder was not asked for it before */
+  readonly claimedOn: IsoDate | null;
+  readonly beforeFen: Fen;
+  readonly afterFen: Fen;
+};
+
+/** `late_ride`: a ride before it came after it; `late_price`: a ride before it was held and got its fare after it. */
+export const ADJUSTMENT_REASONS = ['late_ride', 'late_price'] as const;
+export type AdjustmentReason = (typeof ADJUSTMENT_REASONS)[number];
+
+/** Lines of adjustments and their two sums, neither negative: what is asked for in addition, and what is given back. */
+export type AdjustmentTotals = {
+  readonly records: number;
+  readonly extraFen: Fen;
+  readonly reducedFen: Fen;
+};
+
+export const NO_ADJUSTMENTS: AdjustmentTotals = { records: 0, extraFen: ZERO_FEN, reducedFen: ZERO_FEN };
+
+export function addDifference(totals: AdjustmentTotals, differenceFen: number): AdjustmentTotals {
+  const { records, extraFen, reducedFen } = totals;
+  return {
+    records: records + 1,
+    extraFen: differenceFen > 0 ? fen(extraFen + differenceFen) : extraFen,
+    reducedFen: differenceFen < 0 ? fen(reducedFen - differenceFen) : reducedFen,
+  };
+}
+
+/** What a party owes by a batch: negative where more is given back than charged. */
+export function netFen({ totalFen }: BatchTotals, { extraFen, reducedFen }: AdjustmentTotals): Fen {
+  return fen(totalFen + extraFen - reducedFen);
+}
+
+/** Why a format cannot say an adjustment: it stays in the books as it is, and the manifest names it. */
+export const HOLDING_CAUSES = ['credit_not_collectable', 'no_certificate'] as const;
+export type HoldingCause = (typeof HOLDING_CAUSES)[number];
+export type Held = { readonly held: HoldingCause };
+
+/**
  * Why a charged journey may not be sent as it stands. Its money goes to suspense with this cause (clearing.md section 0, rule 9): it
  * is never dropped and never sent anyway. First match in this order.
  */
@@ -106,14 +173,26 @@ export const WITHHOLDING_CAUSES = [
 export type WithholdingCause = (typeof WITHHOLDING_CAUSES)[number];
 export type Withheld = { readonly withheld: WithholdingCause };
 
-/** A file format over the items of a batch: bytes before the first item, of each item, and after the last one. */
-export type BatchFormat<Item> = {
+/**
+ * A file format over the items of a batch: bytes before the first item, of each item, of each change of what earlier files carried, and after the
+ * last one.
+ */
+export type BatchFormat<Item, Change = Adjustment> = {
   /** the format cannot say "nothing today": without items there is no file, whatever the party would take */
   readonly isNeverEmpty?: boolean;
   readonly head: Uint8Array;
   /** the same bytes with the totals in them, of the same length, for a format that states totals first */
-  readonly headOf?: (totals: BatchTotals) => Uint8Array;
+  readonly headOf?: (totals: BatchTotals, changes: AdjustmentTotals) => Uint8Array;
   /** @param itemNo place of the item in the file, from 1 */
   readonly item: (item: Item, itemNo: number) => Uint8Array | Withheld;
-  readonly tail: (totals: BatchTotals) => Uint8Array;
+  /** between the last item and the first change, whether there is one or not */
+  readonly middle?: Uint8Array;
+  /**
+   * absent where the format has no line for changes: its batches take none
+   *
+   * @param itemNo place among items and changes together, from 1
+   * @param changeNo place among the changes, from 1
+   */
+  readonly change?: (change: Change, itemNo: number, changeNo: number) => Uint8Array | Held;
+  readonly tail: (totals: BatchTotals, changes: AdjustmentTotals) => Uint8Array;
 };

@@ -173,6 +173,8 @@ function deliver(
     feeFen: fen(0),
     collectionDate: isoDate('2026-11-23'),
     withheld: { records: 0, totalFen: fen(0) },
+    adjustments: { records: 0, extraFen: fen(0), reducedFen: fen(0) },
+    unpresented: [],
     previousManifestSm3: previous,
     ...more,
   });

@@ -13,7 +13,7 @@ const HELP = `npm run clearing -- COMMAND
   build  --date D [--party P] [--kind K] [--out DIR] [--json]
              makes the files of a closed date again, byte for byte
   status [--date D] [--json]
-             the newest closed dates, or the batches of one
+             the newest closed dates, where adjustments are, and whether files and ledger tie (exit 1 if not); or the batches of one date
   inspect FILE… [--xsd DIR] [--profile PARTY] [--public-key HEX] [--json]
              recognises clearing files by their bytes and judges each fully; a folder stands for all files below it
              --xsd DIR         judge XML by the schemas in DIR (pain.008.001.08.xsd and so on)

@@ -39,6 +39,9 @@ export const clearingProfileSchema = z.strictObject({
     z.strictObject({ restarts: z.literal('never'), firstDate: dated }),
   ]),
   deferredCharges: z.enum(['deferred-charge', 'pain.008.001.08']),
+  /** edition 1 has no line for adjustments: they wait until the party takes edition 2 */
+  deferredChargeEdition: z.union([z.literal(1), z.literal(2)]),
+  subsidyClaimEdition: z.union([z.literal(1), z.literal(2)]),
   /** who collects, where deferred charges go as direct debits; null where no bank takes them so */
   collection: z
     .strictObject({
@@ -76,7 +79,15 @@ export const clearingProfileSchema = z.strictObject({
       perHundredThousand: z.int().min(0).max(100_000),
     }),
   ),
-  tc526: z.strictObject({ header: z.string(), trailer: z.string(), constants }),
+  tc526: z.strictObject({
+    header: z.string(),
+    trailer: z.string(),
+    constants,
+    /** how a refund of a purchase is marked; null while the bank has not said: adjustments of its purchases wait */
+    refund: z
+      .strictObject({ transactionCode: z.string().regex(/^\d{3}$/), reasonCode: z.string().max(4) })
+      .nullable(),
+  }),
 });
 
 export type ClearingProfile = z.infer<typeof clearingProfileSchema>;

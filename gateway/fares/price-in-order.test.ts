@@ -53,6 +53,7 @@ function charge(journeys: readonly JourneyFacts[]): ChargedRide[] {
       fareFen,
       transferRuleId,
       concessionRuleId: fare.concession?.ruleId ?? null,
+      claim: null,
       ruleSetId,
       ruleSetVersion,
       holder: UNKNOWN_HOLDER,

@@ -9,7 +9,15 @@ import { findPinned, findRuleSet, type RuleBook, type RuleSetRef } from './rule-
 import { NO_HISTORY } from './window-facts.ts';
 
 /** A fare that was charged, with the version that priced it. */
-export type ChargedRide = PastRide & RuleSetRef & { readonly holder: HolderFacts };
+export type ChargedRide = PastRide &
+  RuleSetRef & {
+    readonly holder: HolderFacts;
+    /** what is claimed for it; `of_nobody` for a debtor's ride, for which nothing is ever claimed */
+    readonly claim: Claim | null | 'of_nobody';
+  };
+
+/** A share of a ride that somebody else pays; a share of nothing is none. */
+type Claim = { readonly funder: string; readonly claimedFen: Fen };
 
 /** A ride that has no fare yet, whenever it was ridden. */
 export type FreshRide = { readonly journey: JourneyFacts; readonly holder: HolderFacts };
@@ -21,7 +29,7 @@ export type FareAdjustment = {
   readonly causedBy: string;
   readonly chargedFen: Fen;
   readonly fareFen: Fen;
-  /** to be charged (positive) or given back (negative) */
+  /** to be charged (positive) or given back (negative); zero where only the funder's share changes */
   readonly differenceFen: number;
   readonly fare: PricedFare;
 };
@@ -46,7 +54,8 @@ export type OrderInput = {
  * Where the accumulator's rule says `freeze`, its charged rides keep their fares (fares note 1.4: decide and record which).
  *
  * A charged ride is adjusted only if it still comes to what was charged when the fresh rides are left out: what a desk wrote down
- * since then is no reason to change a past fare.
+ * since then is no reason to change a past fare. The same holds for what a funder was asked for: a ride that costs its rider the same
+ * may use up a quota no more, and then another funder pays, or none.
  */
 export function priceInOrder({ charged, fresh, ruleBook, calendar }: OrderInput): OrderedPricing {
   const fares = new Map<string, FareResult>();
@@ -89,7 +98,7 @@ export function priceInOrder({ charged, fresh, ruleBook, calendar }: OrderInput)
     }
     rides.push({ journey, ...ridden(after) });
     const { fareFen } = after;
-    if (fareFen === ride.fareFen) continue;
+    if (fareFen === ride.fareFen && !changesClaim(ride, before, after)) continue;
     const differenceFen = fareFen - ride.fareFen;
     adjustments.push({
       ...{ journeyRef: journey.journeyRef, causedBy, differenceFen, fareFen },
@@ -98,6 +107,21 @@ export function priceInOrder({ charged, fresh, ruleBook, calendar }: OrderInput)
     });
   }
   return { fares, adjustments };
+}
+
+function changesClaim({ claim }: ChargedRide, before: FareResult, after: FareResult): boolean {
+  if (claim === 'of_nobody') return false;
+  return sameClaim(claim, claimOf(before)) && !sameClaim(claim, claimOf(after));
+}
+
+function claimOf(fare: FareResult): Claim | null {
+  if (fare.outcome !== 'priced' || fare.concession === null) return null;
+  const { funder, claimedFen } = fare.concession;
+  return funder === null || claimedFen === 0 ? null : { funder, claimedFen };
+}
+
+function sameClaim(a: Claim | null, b: Claim | null): boolean {
+  return a?.funder === b?.funder && a?.claimedFen === b?.claimedFen;
 }
 
 const ridden = (fare: PricedFare): Omit<PastRide, 'journey'> => ({

@@ -3,8 +3,12 @@ import { hmacSm3 } from '@tapgate/sdk/gm/sm3';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { addFen, fen } from '@tapgate/sdk/wire/money';
 import { civilDay } from '../calendar/civil-day.ts';
+import type { AdjustedRange, BatchTerms } from '../clearing/batch-terms.ts';
 import {
   RAIL_OF_KIND,
+  type Adjustment,
+  type BatchIdentity,
+  type ClaimChange,
   type ClaimedRide,
   type DeferredCharge,
   type Merchant,
@@ -13,7 +17,12 @@ import {
   type WithholdingCause,
 } from '../clearing/clearing-batch.ts';
 import { readPresentedTap } from '../clearing/presented-tap.ts';
-import type { WithheldJourney } from '../store/clearing-batches.ts';
+import {
+  streamAdjustedRides,
+  streamChangedClaims,
+  type AdjustedRide,
+} from '../store/clearing-adjustments.ts';
+import type { UnpresentedAdjustment, WithheldJourney } from '../store/clearing-batches.ts';
 import {
   openSealedTaps,
   streamChargedJourneys,
@@ -27,11 +36,22 @@ import {
   type TapKey,
 } from '../store/clearing-journeys.ts';
 import type { Database } from '../store/connection.ts';
+import { ClearingFault } from './closing.ts';
 
 /** What a batch is made of, in pieces: its items, each with the journeys it stands for, and the journeys that are withheld. */
 export type BatchPiece<Item> = {
   readonly items: readonly { readonly item: Item; readonly journeys: readonly ChargedJourney[] }[];
   readonly withheld: readonly WithheldJourney[];
+};
+
+/** Changes of what earlier files carried, in pieces: those that have a line, and those that are withheld with their ride. */
+export type ChangePiece<Change> = {
+  readonly changes: readonly {
+    readonly change: Change;
+    readonly adjustmentId: Uint8Array;
+    readonly differenceFen: number;
+  }[];
+  readonly withheld: readonly UnpresentedAdjustment[];
 };
 
 export type ItemSource = {
@@ -212,7 +232,7 @@ export async function* claimedRides(
       item: {
         ...ride,
         journeyId: upperHex(journeyId),
-        cardPseudonym: upperHex(hmacSm3(claimSalt, panToken)).slice(0, 32),
+        cardPseudonym: pseudonymOf(claimSalt, panToken),
         entryTap: nameOf(entry),
         exitTap: nameOf(exit),
       },
@@ -220,6 +240,84 @@ export async function* claimedRides(
     }));
     yield { items, withheld: [] };
   }
+}
+
+/**
+ * The adjustments that a bank's batch took, each with the tap by which the bank knows the ride. One whose ride was withheld is withheld too, and
+ * so is one whose tap opens no more.
+ *
+ * @throws ClearingFault ride_not_presented while the batch of an adjusted ride is not made: nobody knows yet whether the ride is in it
+ */
+export async function* adjustments(
+  source: Pick<ItemSource, 'database' | 'dataKeyOf'>,
+  batch: BatchIdentity,
+  { adjusted, merchants }: Pick<BatchTerms, 'adjusted' | 'merchants'>,
+): AsyncGenerator<ChangePiece<Adjustment>> {
+  if (batch.kind === 'subsidy_claim') throw new RangeError('a claim has changes of its own');
+  if (adjusted.upToAdjustedNo === adjusted.afterAdjustedNo) return;
+  const wanted = { ...adjusted, batch, rail: RAIL_OF_KIND[batch.kind] };
+  for await (const piece of streamAdjustedRides(source.database, wanted)) {
+    const sealed = piece.map((ride) => ride.tap);
+    const keys = await dataKeysOf(source.dataKeyOf, sealed);
+    const opened = openSealedTaps(sealed, (serviceDate) => keys.get(serviceDate) ?? null);
+    const changes: ChangePiece<Adjustment>['changes'][number][] = [];
+    const withheld: UnpresentedAdjustment[] = [];
+    piece.forEach((ride, index) => {
+      if (!ride.isRideMade) throw new ClearingFault('ride_not_presented', batch);
+      const { adjustmentId } = ride;
+      const differenceFen = ride.fareFen - ride.chargedFen;
+      const read = ride.isRideWithheld ? 'ride_withheld' : readTaps([opened[index] ?? null]);
+      if (typeof read === 'string') {
+        withheld.push({ adjustmentId, state: 'withheld', cause: read, differenceFen });
+        return;
+      }
+      const [first] = read;
+      if (first === undefined) throw new RangeError('what was read is a tap');
+      changes.push({ change: adjustmentOf(ride, first.tap, merchants), adjustmentId, differenceFen });
+    });
+    yield { changes, withheld };
+  }
+}
+
+function adjustmentOf(
+  ride: AdjustedRide,
+  tap: PresentedTap,
+  merchants: BatchTerms['merchants'],
+): Adjustment {
+  const { serviceDate, psn, chargedFen, fareFen, reason, presentedOn } = ride;
+  return {
+    ...{ serviceDate, psn, tap, chargedFen, fareFen, reason, presentedOn },
+    adjustmentId: upperHex(ride.adjustmentId),
+    merchant: merchants[ride.lineId] ?? null,
+  };
+}
+
+/** The changes of a funder's shares that a claim took; a claim withholds nothing. */
+export async function* claimChanges(
+  source: Pick<ItemSource, 'database'>,
+  funder: string,
+  claimSalt: Uint8Array,
+  adjusted: AdjustedRange,
+): AsyncGenerator<ChangePiece<ClaimChange>> {
+  if (adjusted.upToAdjustedNo === adjusted.afterAdjustedNo) return;
+  for await (const piece of streamChangedClaims(source.database, { ...adjusted, funder })) {
+    const changes = piece.map(({ panToken, adjustmentId, journeyId, concessionRuleId, ...claim }) => ({
+      change: {
+        ...claim,
+        adjustmentId: upperHex(adjustmentId),
+        journeyId: upperHex(journeyId),
+        cardPseudonym: pseudonymOf(claimSalt, panToken),
+        concessionRuleId: concessionRuleId ?? '',
+      },
+      adjustmentId,
+      differenceFen: claim.afterFen - claim.beforeFen,
+    }));
+    yield { changes, withheld: [] };
+  }
+}
+
+function pseudonymOf(claimSalt: Uint8Array, panToken: Uint8Array): string {
+  return upperHex(hmacSm3(claimSalt, panToken)).slice(0, 32);
 }
 
 function nameOf(key: TapKey | null): string {

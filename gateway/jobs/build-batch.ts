@@ -1,32 +1,41 @@
 import { addFen, fen, type Fen } from '@tapgate/sdk/wire/money';
-import type {
-  BatchFormat,
-  BatchTotals,
-  ClaimedRide,
-  DeferredCharge,
-  Presentment,
+import {
+  addDifference,
+  NO_ADJUSTMENTS,
+  type AdjustmentTotals,
+  type BatchFormat,
+  type BatchTotals,
+  type ClaimedRide,
+  type DeferredCharge,
+  type Presentment,
 } from '../clearing/clearing-batch.ts';
-import type { WithheldJourney } from '../store/clearing-batches.ts';
+import type { UnpresentedAdjustment, WithheldJourney } from '../store/clearing-batches.ts';
 import { BatchFile, type FileDigest } from './batch-file.ts';
-import { withheldJourney, type BatchPiece } from './batch-items.ts';
+import { withheldJourney, type BatchPiece, type ChangePiece } from './batch-items.ts';
 
 export type BuiltFile = FileDigest &
   BatchTotals & {
     readonly withheld: BatchTotals;
-    /** without items these bytes are no file of the format */
+    /** changes that the file carries */
+    readonly adjustments: AdjustmentTotals;
+    /** changes that the batch took and the file does not carry */
+    readonly unpresented: readonly UnpresentedAdjustment[];
+    /** without lines these bytes are no file of the format */
     readonly isNoFile: boolean;
   };
 
 /**
  * Streams the items of a batch through its format into a file under its temporary name. Nothing of the batch is kept but its
- * sums: the memory is that of one piece. An item that the format refuses is withheld with all its journeys.
+ * sums and the few changes that it does not carry: the memory is that of one piece. An item that the format refuses is withheld with all its
+ * journeys; a change that it cannot say is held.
  *
  * @param watch is told of each piece's withheld journeys before the file is finished, and of each piece that was written
  */
-export async function buildFile<Item extends Presentment | DeferredCharge | ClaimedRide>(
+export async function buildFile<Item extends Presentment | DeferredCharge | ClaimedRide, Change>(
   place: { readonly folder: string; readonly name: string },
-  format: BatchFormat<Item>,
+  format: BatchFormat<Item, Change>,
   pieces: AsyncIterable<BatchPiece<Item>>,
+  changePieces: AsyncIterable<ChangePiece<Change>>,
   watch: {
     readonly keepWithheld: (withheld: readonly WithheldJourney[]) => Promise<void>;
     readonly pieceWritten: () => void;
@@ -57,19 +66,53 @@ export async function buildFile<Item extends Presentment | DeferredCharge | Clai
       withheldRecords += withheld.length;
       withheldFen = withheld.reduce((sum, journey) => addFen(sum, journey.amountFen), withheldFen);
     }
+    if (format.middle !== undefined) file.write(format.middle);
+    const { adjustments, unpresented } = await writeChanges(file, format, changePieces, {
+      items: records,
+      pieceWritten: watch.pieceWritten,
+    });
     const totals = { records, totalFen };
-    file.write(format.tail(totals));
+    file.write(format.tail(totals, adjustments));
     return {
-      ...file.finish(format.headOf?.(totals)),
+      ...file.finish(format.headOf?.(totals, adjustments)),
       records,
       totalFen,
       withheld: { records: withheldRecords, totalFen: withheldFen },
-      isNoFile: records === 0 && format.isNeverEmpty === true,
+      adjustments,
+      unpresented,
+      isNoFile: records === 0 && adjustments.records === 0 && format.isNeverEmpty === true,
     };
   } catch (error) {
     file.abandon();
     throw error;
   }
+}
+
+/** Read after the last item: only then is it known which rides of this very batch are withheld. */
+async function writeChanges<Item, Change>(
+  file: BatchFile,
+  format: BatchFormat<Item, Change>,
+  pieces: AsyncIterable<ChangePiece<Change>>,
+  { items, pieceWritten }: { readonly items: number; readonly pieceWritten: () => void },
+): Promise<Pick<BuiltFile, 'adjustments' | 'unpresented'>> {
+  let adjustments = NO_ADJUSTMENTS;
+  const unpresented: UnpresentedAdjustment[] = [];
+  for await (const { changes, withheld } of pieces) {
+    unpresented.push(...withheld);
+    for (const { change, adjustmentId, differenceFen } of changes) {
+      if (format.change === undefined) throw new RangeError('a format without changes takes none');
+      const changeNo = adjustments.records + 1;
+      const bytes = format.change(change, items + changeNo, changeNo);
+      if ('held' in bytes) {
+        unpresented.push({ adjustmentId, state: 'held', cause: bytes.held, differenceFen });
+        continue;
+      }
+      file.write(bytes);
+      adjustments = addDifference(adjustments, differenceFen);
+    }
+    pieceWritten();
+  }
+  return { adjustments, unpresented };
 }
 
 function amountOf(item: Presentment | DeferredCharge | ClaimedRide): Fen {

@@ -86,6 +86,7 @@ export function chargedRides(
     journey: factsOfRidden(ride, ride.rail === 'oda' ? null : ride.listFareFen, parts),
     holder,
     fareFen: ride.fareFen,
+    claim: ride.outcome === 'chargeable' ? claimOf(ride.funder, ride.claimedFen) : 'of_nobody',
     concessionRuleId: ride.concessionRuleId,
     transferRuleId: ride.transferRuleId,
     ruleSetId: ride.ruleSetId,
@@ -145,11 +146,13 @@ export function bookAdjustments(
       ride.journeyId,
       causedBy.journeyId,
     ).slice(0, ADJUSTMENT_ID_BYTES);
+    const isCharged = ride.outcome === 'chargeable';
     const funder = fare.concession?.funder ?? null;
-    const claims = ride.outcome === 'chargeable' && funder !== null;
-    const claimedFen = claims ? (fare.concession?.claimedFen ?? null) : null;
+    const claimedFen = isCharged && funder !== null ? (fare.concession?.claimedFen ?? null) : null;
     rows.push({
       ...{ adjustmentId, chargedFen, fareFen, claimedFen, funder },
+      ...{ chargedFunder: ride.funder, chargedClaimedFen: ride.claimedFen },
+      ...{ bankId: isCharged ? ride.bankId : null, rail: ride.rail },
       serviceDate: ride.serviceDate,
       panToken: ride.panToken,
       journeyId: ride.journeyId,

@@ -1,12 +1,14 @@
 import path from 'node:path';
 import { isIsoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
-import { formatYuan } from '@tapgate/sdk/wire/money';
+import { fen, formatYuan } from '@tapgate/sdk/wire/money';
 import { loadCalendar } from '../calendar/load-calendar.ts';
 import { readTerms } from '../clearing/batch-terms.ts';
 import { BATCH_KINDS, type BatchKind } from '../clearing/clearing-batch.ts';
+import { clearingTies, type PartyBooks, type SignedSums } from '../clearing/clearing-ties.ts';
 import { loadClearingProfiles } from '../clearing/load-clearing-profiles.ts';
 import { loadRuleBook } from '../fares/load-rule-sets.ts';
 import { findCutOver, listClosedDates, readBatches, type SignedBatch } from '../store/clearing-batches.ts';
+import { readClearingBooks } from '../store/clearing-books.ts';
 import type { Database } from '../store/connection.ts';
 import { DataKeys } from '../store/data-keys.ts';
 import { loadReferenceData } from '../store/reference-data.ts';
@@ -94,12 +96,18 @@ export function runBuild(order: {
   });
 }
 
-/** `status`: the newest closed dates and what waits for the next one; of one date, its batches. */
+/**
+ * `status`: the newest closed dates, what waits for the next one, where adjustments are, and whether files and ledger tie; of one date, its
+ * batches.
+ */
 export function runStatus(order: { readonly date: IsoDate | null }): Promise<DeskAnswer> {
   return atDesk(async ({ database }) => {
     if (order.date !== null) return dateStatus(database, order.date);
     const dates = await listClosedDates(database, STATUS_DATES);
     const { ready, waiting } = await readSettlementGauge(database);
+    const books = await readClearingBooks(database);
+    const ties = clearingTies(books);
+    const torn = ties.filter(({ equal }) => !equal);
     const rows = dates.map((date) => [
       date.clearingDate,
       new Date(date.cutAtMs).toISOString(),
@@ -108,14 +116,40 @@ export function runStatus(order: { readonly date: IsoDate | null }): Promise<Des
       formatYuan(date.totalFen),
     ]);
     return {
-      exit: 0,
+      exit: torn.length === 0 ? 0 : 1,
       lines: [
         ...aligned(rows),
         `${ready} taps are accepted and not settled; ${waiting} wait for their other end`,
+        ...aligned(books.parties.flatMap(adjustmentRows)),
+        torn.length === 0
+          ? `${ties.length} ties between files, adjustments and ledger hold`
+          : `${torn.length} of ${ties.length} ties between files, adjustments and ledger do NOT hold`,
+        ...torn.map(
+          ({ name, left, right }) => `${name}: ${left.from} ${left.value}, ${right.from} ${right.value} (fen)`,
+        ),
       ],
-      json: { dates, ready, waiting },
+      json: { dates, ready, waiting, parties: books.parties, ties },
     };
   });
+}
+
+/** Where the adjustments of a party are, by state; nothing for a party without any. */
+function adjustmentRows({ party, kind, presented, waiting, unpresented }: PartyBooks): string[][] {
+  const states: readonly (readonly [string, SignedSums])[] = [
+    ['in files', presented],
+    ['waiting', waiting],
+    ...unpresented.map((sums) => [`${sums.state}: ${sums.cause}`, sums] as const),
+  ];
+  return states
+    .filter(([, { records }]) => records > 0)
+    .map(([state, { records, extraFen, reducedFen }]) => [
+      party,
+      kind,
+      `${records} adjustments`,
+      state,
+      `${formatYuan(fen(extraFen))} more`,
+      `${formatYuan(fen(reducedFen))} back`,
+    ]);
 }
 
 async function dateStatus(database: Database, clearingDate: IsoDate): Promise<DeskAnswer> {
@@ -136,12 +170,20 @@ async function dateStatus(database: Database, clearingDate: IsoDate): Promise<De
     ...(batch.withheld.records === 0
       ? []
       : [`${batch.withheld.records} withheld, ${formatYuan(batch.withheld.totalFen)}`]),
+    ...(batch.adjustments.records === 0
+      ? []
+      : [
+          `${batch.adjustments.records} adjustments, ${formatYuan(batch.adjustments.extraFen)} more, ${formatYuan(batch.adjustments.reducedFen)} back`,
+        ]),
   ]);
   return {
     exit: 0,
     lines: aligned(rows),
     json: batches.map(
-      ({ party, kind, sequence, fileName, records, totalFen, withheld, fileSm3, fileSha256 }, index) => ({
+      (
+        { party, kind, sequence, fileName, records, totalFen, withheld, adjustments, fileSm3, fileSha256 },
+        index,
+      ) => ({
         party,
         kind,
         clearingDate,
@@ -150,6 +192,7 @@ async function dateStatus(database: Database, clearingDate: IsoDate): Promise<De
         records,
         totalFen,
         withheld,
+        adjustments,
         sm3: hex(fileSm3),
         sha256: hex(fileSha256),
         due: due[index],

@@ -282,7 +282,7 @@ test("the manifest holds the hashes of the file, chains to the party's last one,
 test('the claim names rides and no card', () => {
   const file = readFileSync(path.join(firstDir, '2026-11-20/BUREAU/TG_BUREAU_SC_20261120_001.csv'), 'utf8');
   assert.ok(file.startsWith('\ufeff'));
-  assert.ok(file.endsWith('total,2,520\r\n'));
+  assert.ok(file.endsWith('total,2,520,0,0,0,520\r\n'));
   for (const card of [3, 4]) assert.ok(!file.includes(panOf(card)));
 });
 

@@ -3,10 +3,11 @@ import path from 'node:path';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { nextBankingDay } from '../clearing/banking-day.ts';
 import { sequenceOf } from '../clearing/batch-sequence.ts';
-import { readTerms, type BatchTerms } from '../clearing/batch-terms.ts';
-import type { BatchIdentity, BatchKind, BatchTotals } from '../clearing/clearing-batch.ts';
+import { rangeToTake, readTerms, type BatchTerms } from '../clearing/batch-terms.ts';
+import type { AdjustmentTotals, BatchIdentity, BatchKind, BatchTotals } from '../clearing/clearing-batch.ts';
 import type { ClearingProfile } from '../clearing/clearing-profile.ts';
 import { batchTemplateValues, fillTemplate } from '../clearing/text-template.ts';
+import { findTakenUpTo } from '../store/clearing-adjustments.ts';
 import {
   cutOver,
   findCutOver,
@@ -25,6 +26,7 @@ import { signBatch } from './sign-batch.ts';
 export type ClosedBatch = BatchIdentity &
   BatchTotals & {
     readonly withheld: BatchTotals;
+    readonly adjustments: AdjustmentTotals;
     /** paths below outDir; the file is null where the party wants none on a day without records */
     readonly file: string | null;
     readonly manifest: string;
@@ -159,7 +161,7 @@ async function closeBatch(
   earlier: Promise<unknown>,
 ): Promise<ClosedBatch> {
   const [present] = await readBatches(closing.database, batch);
-  const terms = termsOf(closing, batch, present);
+  const terms = await termsOf(closing, batch, present);
   const name = fileNameOf(batch, terms.profile);
   const folder = path.join(closing.outDir, batch.clearingDate, batch.party);
   mkdirSync(folder, { recursive: true, mode: 0o750 });
@@ -172,6 +174,7 @@ async function closeBatch(
     records: signed.records,
     totalFen: signed.totalFen,
     withheld: signed.withheld,
+    adjustments: signed.adjustments,
     file: signed.fileName === null ? null : below(sentNameOf(signed.fileName, terms.profile)),
     manifest: below(`${name}.manifest.json`),
     signature: below(`${name}.sig`),
@@ -180,13 +183,20 @@ async function closeBatch(
 }
 
 /** The terms that were kept with the batch; of a new one, those of today. */
-function termsOf(closing: Closing, batch: BatchIdentity, present: SignedBatch | undefined): BatchTerms {
+async function termsOf(
+  closing: Closing,
+  batch: BatchIdentity,
+  present: SignedBatch | undefined,
+): Promise<BatchTerms> {
   const kept = present?.terms ?? null;
   if (kept !== null) return readTerms(kept);
-  const { parties, profiles, calendar } = closing;
+  const { database, parties, profiles, calendar, cut } = closing;
   const bank = parties.banks.find((known) => known.bankId === batch.party);
+  const profile = profiles.of(batch.party, bank?.unionpayId ?? null);
+  const takenUpTo = await findTakenUpTo(database, batch);
   return {
-    profile: profiles.of(batch.party, bank?.unionpayId ?? null),
+    profile,
+    adjusted: rangeToTake(profile, batch.kind, { takenUpTo, cutUpTo: cut.upToAdjustedNo }),
     cnapsCode: bank?.cnapsCode ?? null,
     collectionDate: nextBankingDay(calendar, batch.clearingDate),
     merchants: batch.kind === 'offline_purchase' ? Object.fromEntries(parties.merchants) : {},

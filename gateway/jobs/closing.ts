@@ -81,6 +81,8 @@ export type BatchPlace = { readonly folder: string; readonly name: string };
 const FAULTS = {
   /** something below the files was changed since they were signed */
   batch_not_reproducible: 'does not hash to what was signed',
+  /** an adjusted ride's own batch failed: whether it carries the ride is not known before it is made */
+  ride_not_presented: 'changes a ride whose own batch is not made: close that date first',
   /** the calendar's next year is not published: a collection has no date then, and is made when it has one */
   banking_day_unknown: 'has no collection date: the calendar does not know the next banking day',
 } as const;

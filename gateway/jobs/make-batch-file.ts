@@ -7,7 +7,14 @@ import { pain008 } from '../clearing/formats/pain-008.ts';
 import { subsidyClaim } from '../clearing/formats/subsidy-claim.ts';
 import type { WithheldJourney } from '../store/clearing-batches.ts';
 import type { DataKeyReader } from '../store/clearing-journeys.ts';
-import { claimedRides, deferredCharges, presentments, type ItemSource } from './batch-items.ts';
+import {
+  adjustments,
+  claimChanges,
+  claimedRides,
+  deferredCharges,
+  presentments,
+  type ItemSource,
+} from './batch-items.ts';
 import { buildFile, type BuiltFile } from './build-batch.ts';
 import { ClearingFault, type BatchPlace, type FileMaking } from './closing.ts';
 
@@ -37,15 +44,18 @@ export function makeBatchFile(
     case 'offline_purchase': {
       const merchants = new Map(Object.entries(terms.merchants));
       const items = presentments(source, batch.party, profile.tapAgeMaxDays, merchants);
-      return buildFile(place, cupTc526(batch, profile), items, watch);
+      const changes = adjustments(source, batch, terms);
+      return buildFile(place, cupTc526(batch, profile), items, changes, watch);
     }
     case 'deferred_charge': {
       const items = deferredCharges(source, batch.party, profile.tapAgeMaxDays);
-      return buildFile(place, deferredFormat(batch, terms, cut.cutAtMs), items, watch);
+      const changes = adjustments(source, batch, terms);
+      return buildFile(place, deferredFormat(batch, terms, cut.cutAtMs), items, changes, watch);
     }
     case 'subsidy_claim': {
       const items = claimedRides(source, batch.party, keys.claimSalt());
-      return buildFile(place, subsidyClaim(batch), items, watch);
+      const changes = claimChanges(source, batch.party, keys.claimSalt(), terms.adjusted);
+      return buildFile(place, subsidyClaim(batch, profile.subsidyClaimEdition), items, changes, watch);
     }
   }
 }
@@ -57,7 +67,8 @@ function deferredFormat(
 ): BatchFormat<DeferredCharge> {
   const { profile, cnapsCode, collectionDate } = terms;
   if (cnapsCode === null) throw new RangeError('deferred charges are for a bank');
-  if (profile.deferredCharges === 'deferred-charge') return deferredCharge(batch, { cnapsCode });
+  if (profile.deferredCharges === 'deferred-charge')
+    return deferredCharge(batch, { cnapsCode, edition: profile.deferredChargeEdition });
   if (collectionDate === null) throw new ClearingFault('banking_day_unknown', batch);
   return pain008(batch, profile, { cutAtMs, collectionDate, bankCnapsCode: cnapsCode });
 }

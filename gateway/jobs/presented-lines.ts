@@ -85,7 +85,7 @@ export async function presentedLines(
       // Neither of the two dates of a message stands in its items.
       const format =
         profile.deferredCharges === 'deferred-charge'
-          ? deferredCharge(batch, bank)
+          ? deferredCharge(batch, { ...bank, edition: profile.deferredChargeEdition })
           : pain008(batch, profile, {
               cutAtMs: 0,
               collectionDate: journey.serviceDate,
@@ -103,16 +103,16 @@ export async function presentedLines(
     } as const;
     const items = claimedRides(source, journey.funder, keys.claimSalt());
     const noTaps = (_ride: ClaimedRide): readonly PresentedTap[] => [];
-    lines.push(...(await linesOf(batch, subsidyClaim(batch), items, noTaps, utf8)));
+    lines.push(...(await linesOf(batch, subsidyClaim(batch, 1), items, noTaps, utf8)));
   }
   return lines;
 }
 
 const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-async function linesOf<Item>(
+async function linesOf<Item, Change>(
   { party, kind }: { readonly party: string; readonly kind: BatchKind },
-  format: BatchFormat<Item>,
+  format: Pick<BatchFormat<Item, Change>, 'item'>,
   pieces: AsyncIterable<BatchPiece<Item>>,
   tapsOf: (item: Item) => readonly PresentedTap[],
   show: (bytes: Uint8Array) => string,

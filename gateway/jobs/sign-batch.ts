@@ -4,13 +4,25 @@ import { sm2Encrypt } from '@tapgate/sdk/gm/sm2-encryption';
 import { sm3 } from '@tapgate/sdk/gm/sm3';
 import { batchFee } from '../clearing/batch-fee.ts';
 import type { BatchTerms } from '../clearing/batch-terms.ts';
-import type { BatchIdentity, BatchKind } from '../clearing/clearing-batch.ts';
+import {
+  addDifference,
+  netFen,
+  NO_ADJUSTMENTS,
+  type AdjustmentTotals,
+  type BatchIdentity,
+  type BatchKind,
+} from '../clearing/clearing-batch.ts';
 import type { ClearingProfile } from '../clearing/clearing-profile.ts';
 import { manifestBytes } from '../clearing/manifest.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { postBatch } from '../ledger/post-batch.ts';
 import type { Posting } from '../ledger/posting.ts';
-import { findPreviousManifestSm3, recordBatch, type SignedBatch } from '../store/clearing-batches.ts';
+import {
+  findPreviousManifestSm3,
+  recordBatch,
+  type SignedBatch,
+  type UnpresentedAdjustment,
+} from '../store/clearing-batches.ts';
 import type { BuiltFile } from './build-batch.ts';
 import type { BatchPlace, Closing } from './closing.ts';
 import { CONTENT_KEY_BYTES, INITIAL_VECTOR_BYTES, sealingContext } from './sealed-file.ts';
@@ -38,7 +50,8 @@ export async function signBatch(
   reached?.('file_built', batch);
   await earlier;
   const previousManifestSm3 = await findPreviousManifestSm3(database, batch);
-  const isLeftOut = built.isNoFile || (built.records === 0 && profile.emptyFile === 'manifest_only');
+  const isEmpty = built.records === 0 && built.adjustments.records === 0;
+  const isLeftOut = built.isNoFile || (isEmpty && profile.emptyFile === 'manifest_only');
   const fileName = isLeftOut ? null : place.name;
   const manifest = manifestBytes({
     ...batch,
@@ -46,7 +59,7 @@ export async function signBatch(
     format: formatOf(batch.kind, profile),
     file: fileName,
     fileBytes: built.bytes,
-    feeFen: batchFee(profile, { ...batch, totalFen: built.totalFen }),
+    feeFen: batchFee(profile, { ...batch, totalFen: netFen(built, built.adjustments) }),
     collectionDate: terms.collectionDate,
     previousManifestSm3,
   });
@@ -56,6 +69,7 @@ export async function signBatch(
     records: built.records,
     totalFen: built.totalFen,
     withheld: built.withheld,
+    adjustments: built.adjustments,
     fileName,
     fileBytes: built.bytes,
     fileSm3: built.sm3,
@@ -67,7 +81,7 @@ export async function signBatch(
     terms,
     ...newEnvelope(keys, batch, profile),
   };
-  await recordBatch(database, signed, PURSE, postingsOf(batch, built));
+  await recordBatch(database, signed, PURSE, postingsOf(batch, built), built.unpresented);
   reached?.('batch_recorded', batch);
   return signed;
 }
@@ -83,7 +97,7 @@ function formatOf(kind: BatchKind, profile: ClearingProfile): string {
   }
 }
 
-/** A claim moves no money: its rides stand as receivable since they were settled. */
+/** A claim moves no money: its rides and their changes stand as receivable since they were settled. */
 function postingsOf(batch: BatchIdentity, built: BuiltFile): Posting[] {
   if (batch.kind === 'subsidy_claim') return [];
   const { totalFen: presentedFen, withheld } = built;
@@ -93,7 +107,17 @@ function postingsOf(batch: BatchIdentity, built: BuiltFile): Posting[] {
     purse: PURSE,
     presentedFen,
     withheldFen: withheld.totalFen,
+    adjusted: built.adjustments,
+    adjustedWithheld: sumOf(built.unpresented, 'withheld'),
   });
+}
+
+function sumOf(
+  unpresented: readonly UnpresentedAdjustment[],
+  state: UnpresentedAdjustment['state'],
+): AdjustmentTotals {
+  const own = unpresented.filter((one) => one.state === state);
+  return own.reduce((sum, { differenceFen }) => addDifference(sum, differenceFen), NO_ADJUSTMENTS);
 }
 
 function newEnvelope(

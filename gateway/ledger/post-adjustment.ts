@@ -29,7 +29,7 @@ export type Claim = { readonly funder: string; readonly claimedFen: Fen };
  * | the funder owes more / less   | 1130:funder / 2010  | 2010:operator / 1130                      |
  *
  * A bank's charge was sent with its file and cannot be changed, so what it charged too much waits in 2020 as a refund, and what is
- * missing in 1120, as a debt that the next charge may collect.
+ * missing in 1120, until a batch of the bank carries the difference (post-batch.ts).
  */
 export function postAdjustment(adjustment: AdjustmentToPost): Posting[] {
   const { adjustmentId, serviceDate, purse, outcome, chargedFen, fareFen } = adjustment;

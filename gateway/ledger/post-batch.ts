@@ -14,7 +14,13 @@ export type BatchToPost = {
   readonly presentedFen: Fen;
   /** sum of what was charged, belongs to this batch and may not be sent: its evidence does not fit the charge */
   readonly withheldFen: Fen;
+  /** adjustments that the file carries, and those whose ride was withheld */
+  readonly adjusted: AdjustedSums;
+  readonly adjustedWithheld: AdjustedSums;
 };
+
+/** What adjustments ask for in addition and what they give back, neither negative. */
+export type AdjustedSums = { readonly extraFen: Fen; readonly reducedFen: Fen };
 
 /** Identity of a batch as a cause of postings, 16 bytes. */
 export function batchCauseId(batch: {
@@ -30,22 +36,34 @@ export function batchCauseId(batch: {
 /**
  * Moves what a batch presents from "charged, in no batch yet" to the bank's clearing receivable, and what it withholds to
  * suspense. After every batch of a clearing date is posted, 1115 of a bank holds only what was settled after the cut-over.
+ *
+ * What adjustments ask for stood in 1120 since they were made and becomes the bank's to pay; what they give back stood in 2020 and is taken from
+ * what the bank pays (clearing.md section 5: refund, 2020 / 1110). With a ride that was withheld, its adjustments meet it in suspense.
  */
 export function postBatch(batch: BatchToPost): Posting[] {
+  const { bankId, purse, adjusted, adjustedWithheld } = batch;
   const cause: Cause = {
     kind: 'clearing_batch',
-    id: batchCauseId({ ...batch, party: batch.bankId }),
+    id: batchCauseId({ ...batch, party: bankId }),
     serviceDate: batch.clearingDate,
-    purse: batch.purse,
+    purse,
   };
-  const unbilled = accountId('1115', batch.bankId, batch.purse);
-  const lines = [
-    { lineNo: 1, debit: accountId('1110', batch.bankId, batch.purse), amountFen: batch.presentedFen },
-    { lineNo: 2, debit: accountId('1190', batch.bankId, batch.purse), amountFen: batch.withheldFen },
+  const unbilled = accountId('1115', bankId, purse);
+  const receivable = accountId('1110', bankId, purse);
+  const suspense = accountId('1190', bankId, purse);
+  const owed = accountId('1120', null, purse);
+  const payable = accountId('2020', null, purse);
+  const lines: readonly (readonly [lineNo: number, debit: string, credit: string, amountFen: Fen])[] = [
+    [1, receivable, unbilled, batch.presentedFen],
+    [2, suspense, unbilled, batch.withheldFen],
+    [3, receivable, owed, adjusted.extraFen],
+    [4, payable, receivable, adjusted.reducedFen],
+    [5, suspense, owed, adjustedWithheld.extraFen],
+    [6, payable, suspense, adjustedWithheld.reducedFen],
   ];
   return lines
-    .filter((line) => line.amountFen > 0)
-    .map(({ lineNo, debit, amountFen }) =>
-      posting(cause, { lineNo, debitAccount: debit, creditAccount: unbilled, amountFen }),
+    .filter(([, , , amountFen]) => amountFen > 0)
+    .map(([lineNo, debitAccount, creditAccount, amountFen]) =>
+      posting(cause, { lineNo, debitAccount, creditAccount, amountFen }),
     );
 }

@@ -91,11 +91,26 @@ const BATCH = {
   purse: 'bank',
   presentedFen: fen(900),
   withheldFen: fen(100),
+  adjusted: { extraFen: fen(0), reducedFen: fen(0) },
+  adjustedWithheld: { extraFen: fen(0), reducedFen: fen(0) },
 } as const;
 
 test('a batch empties what was charged into the receivable and into suspense', () => {
   assert.deepEqual(lines(postBatch(BATCH)), ['1110:BANK1 1115:BANK1 900', '1190:BANK1 1115:BANK1 100']);
   assert.deepEqual(lines(postBatch({ ...BATCH, presentedFen: fen(0), withheldFen: fen(0) })), []);
+});
+
+test('adjustments move from debts and refunds to the receivable, or with a withheld ride to suspense', () => {
+  const adjusted = { extraFen: fen(70), reducedFen: fen(40) };
+  const adjustedWithheld = { extraFen: fen(9), reducedFen: fen(5) };
+  assert.deepEqual(lines(postBatch({ ...BATCH, adjusted, adjustedWithheld })), [
+    '1110:BANK1 1115:BANK1 900',
+    '1190:BANK1 1115:BANK1 100',
+    '1110:BANK1 1120 70',
+    '2020 1110:BANK1 40',
+    '1190:BANK1 1120 9',
+    '2020 1190:BANK1 5',
+  ]);
 });
 
 test('a chargeable fare without a bank is a mistake of the caller, not a posting', () => {

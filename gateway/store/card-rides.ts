@@ -1,6 +1,6 @@
 import { isoDate, type IsoDate, type PanToken } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
-import { RAILS } from '@tapgate/sdk/wire/rails';
+import { RAILS, type Rail } from '@tapgate/sdk/wire/rails';
 import type postgres from 'postgres';
 import type { TraceStep } from '../fares/trace.ts';
 import { JOURNEY_STATES } from '../journeys/journey.ts';
@@ -187,9 +187,14 @@ export type StoredAdjustment = {
   readonly panToken: PanToken;
   readonly journeyId: Uint8Array;
   readonly causeJourneyId: Uint8Array;
+  /** null for a debt */
+  readonly bankId: string | null;
+  readonly rail: Rail;
   readonly chargedFen: Fen;
   readonly fareFen: Fen;
   readonly concessionRuleId: string | null;
+  readonly chargedFunder: string | null;
+  readonly chargedClaimedFen: Fen | null;
   readonly funder: string | null;
   readonly claimedFen: Fen | null;
   readonly trace: { readonly steps: readonly TraceStep[] };
@@ -204,10 +209,12 @@ const ADJUSTMENT: InsertShape<StoredAdjustment> = {
       'pan_token',
       'journey_id',
       'cause_journey_id',
+      'bank_id',
+      'rail',
       'charged_fen',
       'fare_fen',
     ],
-    ...['concession_rule_id', 'funder', 'claimed_fen', 'trace'],
+    ...['concession_rule_id', 'charged_funder', 'charged_claimed_fen', 'funder', 'claimed_fen', 'trace'],
   ],
   valuesOf: (row) => [
     row.adjustmentId,
@@ -215,9 +222,13 @@ const ADJUSTMENT: InsertShape<StoredAdjustment> = {
     bytesOfToken(row.panToken),
     row.journeyId,
     row.causeJourneyId,
+    row.bankId,
+    row.rail,
     row.chargedFen,
     row.fareFen,
     row.concessionRuleId,
+    row.chargedFunder,
+    row.chargedClaimedFen,
     row.funder,
     row.claimedFen,
     row.trace,

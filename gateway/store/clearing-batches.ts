@@ -3,6 +3,7 @@ import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen, type Fen } from '@tapgate/sdk/wire/money';
 import {
   BATCH_KINDS,
+  type AdjustmentTotals,
   type BatchIdentity,
   type BatchKind,
   type BatchTotals,
@@ -14,7 +15,12 @@ import { insertPostings } from './ledger-postings.ts';
 import { stopSettling } from './settling-lock.ts';
 import { faultsTranslated } from './store-fault.ts';
 
-export type CutOver = SettledRange & { readonly clearingDate: IsoDate; readonly cutAtMs: number };
+export type CutOver = SettledRange & {
+  readonly clearingDate: IsoDate;
+  readonly cutAtMs: number;
+  /** the last adjustment that a batch of the date may take */
+  readonly upToAdjustedNo: number;
+};
 
 export type CutOverRefusal = {
   readonly code: 'clearing_date_closed_over' | 'clearing_date_skipped';
@@ -22,7 +28,13 @@ export type CutOverRefusal = {
   readonly lastClosed: IsoDate;
 };
 
-type CutOverRow = { clearing_date: string; after_settled_no: string; up_to_settled_no: string; cut_at: Date };
+type CutOverRow = {
+  clearing_date: string;
+  after_settled_no: string;
+  up_to_settled_no: string;
+  up_to_adjusted_no: string;
+  cut_at: Date;
+};
 
 /**
  * Ends a clearing date: everything settled so far and in no date yet belongs to it. A date that is closed already keeps its
@@ -41,9 +53,9 @@ export async function cutOver(
       const present = await readCutOver(transaction, order.clearingDate);
       if (present !== null) return present;
       const [last] = await transaction<
-        { clearing_date: string; next_date: string; up_to_settled_no: string }[]
+        { clearing_date: string; next_date: string; up_to_settled_no: string; up_to_adjusted_no: string }[]
       >`
-        select clearing_date::text, (clearing_date + 1)::text as next_date, up_to_settled_no from cut_over
+        select clearing_date::text, (clearing_date + 1)::text as next_date, up_to_settled_no, up_to_adjusted_no from cut_over
         order by clearing_date desc limit 1`;
       if (last !== undefined && order.clearingDate < last.clearing_date) {
         return { code: 'clearing_date_closed_over', lastClosed: isoDate(last.clearing_date) };
@@ -52,9 +64,11 @@ export async function cutOver(
         return { code: 'clearing_date_skipped', lastClosed: isoDate(last.clearing_date) };
       }
       const after = Number(last?.up_to_settled_no ?? 0);
+      const adjusted = Number(last?.up_to_adjusted_no ?? 0);
       await transaction`
-        insert into cut_over (clearing_date, after_settled_no, up_to_settled_no, cut_at)
-        select ${order.clearingDate}::date, ${after}::bigint, coalesce(max(settled_no), ${after}::bigint), ${new Date(order.cutAtMs)}
+        insert into cut_over (clearing_date, after_settled_no, up_to_settled_no, up_to_adjusted_no, cut_at)
+        select ${order.clearingDate}::date, ${after}::bigint, coalesce(max(settled_no), ${after}::bigint),
+          (select coalesce(max(adjusted_no), ${adjusted}::bigint) from fare_adjustment), ${new Date(order.cutAtMs)}
         from journey where settled_no > ${after}`;
       const written = await readCutOver(transaction, order.clearingDate);
       if (written === null) throw new RangeError('a cut-over that was just written is there');
@@ -65,13 +79,17 @@ export async function cutOver(
 
 async function readCutOver(sql: postgres.ISql, clearingDate: IsoDate): Promise<CutOver | null> {
   const [row] = await sql<CutOverRow[]>`
-    select clearing_date::text, after_settled_no, up_to_settled_no, cut_at from cut_over
+    select clearing_date::text, after_settled_no, up_to_settled_no, up_to_adjusted_no, cut_at from cut_over
     where clearing_date = ${clearingDate}`;
-  if (row === undefined) return null;
+  return row === undefined ? null : cutOverOf(row);
+}
+
+function cutOverOf(row: CutOverRow): CutOver {
   return {
     clearingDate: isoDate(row.clearing_date),
     afterSettledNo: Number(row.after_settled_no),
     upToSettledNo: Number(row.up_to_settled_no),
+    upToAdjustedNo: Number(row.up_to_adjusted_no),
     cutAtMs: row.cut_at.getTime(),
   };
 }
@@ -89,6 +107,7 @@ export type SignedBatch = BatchIdentity &
     readonly fileSm3: Uint8Array;
     readonly fileSha256: Uint8Array;
     readonly withheld: BatchTotals;
+    readonly adjustments: AdjustmentTotals;
     readonly manifest: Uint8Array;
     readonly manifestSm3: Uint8Array;
     readonly previousManifestSm3: Uint8Array | null;
@@ -117,6 +136,9 @@ type BatchRow = {
   total_fen: string;
   withheld_records: number;
   withheld_fen: string;
+  adjustments: number;
+  extra_fen: string;
+  reduced_fen: string;
   file_bytes: string;
   file_sm3: Buffer;
   file_sha256: Buffer;
@@ -137,8 +159,8 @@ export async function readBatches(
   const sql = database.hot;
   const rows = await faultsTranslated(
     () => sql<BatchRow[]>`
-      select party, kind, clearing_date::text, sequence, file_name, records, total_fen, withheld_records, withheld_fen, file_bytes,
-        file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature, terms, content_key_sealed, envelope
+      select party, kind, clearing_date::text, sequence, file_name, records, total_fen, withheld_records, withheld_fen,
+        adjustments, extra_fen, reduced_fen, file_bytes, file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature, terms, content_key_sealed, envelope
       from clearing_batch
       where clearing_date = ${wanted.clearingDate}
         ${wanted.party === undefined ? sql`` : sql`and party = ${wanted.party}`}
@@ -158,6 +180,11 @@ export async function readBatches(
     fileSm3: row.file_sm3,
     fileSha256: row.file_sha256,
     withheld: { records: row.withheld_records, totalFen: fen(Number(row.withheld_fen)) },
+    adjustments: {
+      records: row.adjustments,
+      extraFen: fen(Number(row.extra_fen)),
+      reducedFen: fen(Number(row.reduced_fen)),
+    },
     manifest: row.manifest,
     manifestSm3: row.manifest_sm3,
     previousManifestSm3: row.previous_manifest_sm3,
@@ -214,8 +241,16 @@ export async function recordWithheld(
   );
 }
 
+/** An adjustment that a batch took and that its file does not carry, and why (adjustments.md). */
+export type UnpresentedAdjustment = {
+  readonly adjustmentId: Uint8Array;
+  readonly state: 'held' | 'withheld';
+  readonly cause: string;
+  readonly differenceFen: number;
+};
+
 /**
- * Makes a batch durable with its postings, in one transaction. A batch that is there stays as it is: what
+ * Makes a batch durable with its postings and with what it took and does not carry, in one transaction. A batch that is there stays as it is: what
  * was signed once is the batch.
  *
  * @throws StoreFault
@@ -225,6 +260,7 @@ export async function recordBatch(
   batch: SignedBatch,
   purse: string,
   postings: readonly Posting[],
+  unpresented: readonly UnpresentedAdjustment[],
 ): Promise<void> {
   await faultsTranslated(() =>
     database.hot.begin(async (transaction) => {
@@ -232,18 +268,35 @@ export async function recordBatch(
       const optional = (value: Uint8Array | null): Buffer | null => (value === null ? null : bytes(value));
       const written = await transaction`
         insert into clearing_batch (party, kind, clearing_date, sequence, purse, file_name, records, total_fen, withheld_records,
-          withheld_fen, file_bytes, file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature,
+          withheld_fen, adjustments, extra_fen, reduced_fen, file_bytes, file_sm3, file_sha256, manifest, manifest_sm3, previous_manifest_sm3, signature,
           terms, content_key_sealed, envelope)
         values (${batch.party}, ${batch.kind}, ${batch.clearingDate}, ${batch.sequence}, ${purse}, ${batch.fileName},
-          ${batch.records}, ${batch.totalFen}, ${batch.withheld.records}, ${batch.withheld.totalFen}, ${batch.fileBytes},
+          ${batch.records}, ${batch.totalFen}, ${batch.withheld.records}, ${batch.withheld.totalFen},
+          ${batch.adjustments.records}, ${batch.adjustments.extraFen}, ${batch.adjustments.reducedFen}, ${batch.fileBytes},
           ${bytes(batch.fileSm3)}, ${bytes(batch.fileSha256)}, ${bytes(batch.manifest)}, ${bytes(batch.manifestSm3)},
           ${optional(batch.previousManifestSm3)}, ${bytes(batch.signature)},
           ${transaction.json(batch.terms as postgres.JSONValue)}, ${optional(batch.contentKeySealed)}, ${optional(batch.envelope)})
         on conflict do nothing`;
       if (written.count === 0) return;
       await insertPostings(transaction, postings);
+      await insertUnpresented(transaction, batch, unpresented);
     }),
   );
+}
+
+async function insertUnpresented(
+  sql: postgres.TransactionSql,
+  batch: BatchIdentity,
+  unpresented: readonly UnpresentedAdjustment[],
+): Promise<void> {
+  if (unpresented.length === 0) return;
+  await sql`
+    insert into unpresented_adjustment (party, kind, clearing_date, sequence, adjustment_id, state, cause, difference_fen)
+    select ${batch.party}, ${batch.kind}, ${batch.clearingDate}::date, ${batch.sequence}::int, own.* from unnest(
+      ${sql.array(unpresented.map((one) => Buffer.from(one.adjustmentId)))}::bytea[],
+      ${sql.array(unpresented.map((one) => one.state))}::text[],
+      ${sql.array(unpresented.map((one) => one.cause))}::text[],
+      ${sql.array(unpresented.map((one) => one.differenceFen))}::bigint[]) as own`;
 }
 
 /** What a closing needs to know of banks, places and funders. */
@@ -309,17 +362,14 @@ export type ClosedDate = CutOver & {
 export async function listClosedDates(database: Database, limit: number): Promise<ClosedDate[]> {
   const rows = await faultsTranslated(
     () => database.hot<(CutOverRow & { batches: string; records: string; total_fen: string })[]>`
-      select cut.clearing_date::text, after_settled_no, up_to_settled_no, cut_at, count(batch.party) as batches,
+      select cut.clearing_date::text, after_settled_no, up_to_settled_no, cut.up_to_adjusted_no, cut_at, count(batch.party) as batches,
         coalesce(sum(records), 0) as records, coalesce(sum(total_fen), 0) as total_fen
       from cut_over as cut left join clearing_batch as batch using (clearing_date)
-      group by cut.clearing_date, after_settled_no, up_to_settled_no, cut_at
+      group by cut.clearing_date, after_settled_no, up_to_settled_no, cut.up_to_adjusted_no, cut_at
       order by cut.clearing_date desc limit ${limit}`,
   );
   return rows.map((row) => ({
-    clearingDate: isoDate(row.clearing_date),
-    afterSettledNo: Number(row.after_settled_no),
-    upToSettledNo: Number(row.up_to_settled_no),
-    cutAtMs: row.cut_at.getTime(),
+    ...cutOverOf(row),
     batches: Number(row.batches),
     records: Number(row.records),
     totalFen: fen(Number(row.total_fen)),

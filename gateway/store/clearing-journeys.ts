@@ -351,10 +351,11 @@ type TapRow = {
  * Sealed records of taps, by terminal and sequence. Through tap_identity, which knows the service date of every tap: the exit of a
  * journey may belong to the next.
  */
-async function readTapsOfAnyDate(
+export async function readTapsOfAnyDate(
   database: Database,
   keys: readonly TapKey[],
 ): Promise<ReadonlyMap<string, SealedTap>> {
+  if (keys.length === 0) return new Map();
   const sql = database.hot;
   const rows = await faultsTranslated(
     () => sql<TapRow[]>`

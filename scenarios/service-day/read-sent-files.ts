@@ -34,8 +34,8 @@ export function readSentFiles(folder: string): SentFile[] {
       file: dataFile,
       ...totals,
       manifestAgrees:
-        manifest['records'] === totals.records &&
-        manifest['totalFen'] === totals.totalFen &&
+        Number(manifest['records']) + adjustmentsOf(manifest) === totals.records &&
+        (manifest['netFen'] ?? manifest['totalFen']) === totals.totalFen &&
         manifest['sha256'] === sha256,
       signed: files.includes(`${dataFile}.sig`),
     });
@@ -78,21 +78,27 @@ function purchaseTotals(bytes: Buffer): Totals {
   return { records, totalFen };
 }
 
-/** Lines that begin with C are charges; their seventh field is the amount. */
+function adjustmentsOf(manifest: Record<string, unknown>): number {
+  const said = manifest['adjustments'] as { readonly records: number } | undefined;
+  return said?.records ?? 0;
+}
+
+/** Lines that begin with C are charges, their seventh field is the amount; those with A are differences, in their twelfth with a sign. */
 function chargeTotals(text: string): Totals {
   const amounts = text
     .split('\n')
-    .filter((line) => line.startsWith('C|'))
-    .map((line) => Number(line.split('|')[6]));
+    .filter((line) => line.startsWith('C|') || line.startsWith('A|'))
+    .map((line) => Number(line.split('|')[line.startsWith('C|') ? 6 : 11]));
   return { records: amounts.length, totalFen: amounts.reduce((sum, amount) => sum + amount, 0) };
 }
 
-/** Two title lines, one line a ride, one total; the last column is what is claimed. */
+/** Two title lines, one line a ride, a title line, one line a change, one total; the last column is what is claimed or the difference. */
 function claimTotals(text: string): Totals {
   const rides = text
     .trimEnd()
     .split('\r\n')
     .slice(2, -1)
+    .filter((line) => !line.startsWith('adjustment_id,'))
     .map((line) => Number(line.split(',').at(-1)));
   return { records: rides.length, totalFen: rides.reduce((sum, amount) => sum + amount, 0) };
 }

@@ -7,12 +7,16 @@ import {
   type InspectionCode,
 } from '../inspect/inspection.ts';
 import { ActSet } from '../inspect/act-set.ts';
+import { AdjustmentLines } from '../inspect/adjustment-lines.ts';
 import { LineSplitter, type Line } from '../inspect/line-splitter.ts';
 import { isDate, isDigits, isFen, isHex, isInstant } from '../inspect/value-forms.ts';
 
-/** Reads and judges `deferred-charge`, edition 1, after deferred-charge.md; shares no code with the writer. */
+/** Reads and judges `deferred-charge`, editions 1 and 2, after deferred-charge.md; shares no code with the writer. */
 const LINE_BYTES_MAX = 4_096;
-const FIELDS_OF = { H: 8, C: 10, T: 22, Z: 4 } as const;
+const FIELDS_OF = {
+  1: { H: 8, C: 10, T: 22, Z: 4 },
+  2: { H: 8, C: 10, T: 22, A: 14, Z: 8 },
+} as const satisfies Record<number, Readonly<Record<string, number>>>;
 
 /** What one charge says, for a caller that wants more than the verdict. */
 export type ReadCharge = {
@@ -32,6 +36,22 @@ export type ReadTap = {
   readonly amount9F02: string;
 };
 
+/** What one line of an adjustment says. */
+export type ReadAdjustment = {
+  readonly adjustmentId: string;
+  readonly pan: string;
+  readonly psn: string;
+  readonly serviceDate: string;
+  readonly terminalId: string;
+  readonly tapSequence: number;
+  readonly atc: string;
+  readonly beforeFen: number;
+  readonly afterFen: number;
+  readonly differenceFen: number;
+  readonly reason: string;
+  readonly presentedOn: string;
+};
+
 type OpenCharge = {
   readonly fields: readonly string[];
   readonly expectedTaps: number;
@@ -42,7 +62,9 @@ export class DeferredChargeReader implements FormatReader {
   readonly #findings = new Findings();
   readonly #expected: ExpectedParty | null;
   readonly #onCharge: (charge: ReadCharge) => void;
+  readonly #onAdjustment: (adjustment: ReadAdjustment) => void;
   readonly #acts = new ActSet();
+  readonly #adjustments = new AdjustmentLines();
   readonly #lines: LineSplitter;
   #place: { line: number; byteOffset: number } = { line: 1, byteOffset: 0 };
   #phase: 'header' | 'body' | 'end' = 'header';
@@ -50,10 +72,17 @@ export class DeferredChargeReader implements FormatReader {
   #records = 0;
   #taps = 0;
   #sum = 0;
+  #edition: 1 | 2 = 1;
+  #clearingDate = '';
 
-  constructor(expected: ExpectedParty | null, onCharge: (charge: ReadCharge) => void = () => undefined) {
+  constructor(
+    expected: ExpectedParty | null,
+    onCharge: (charge: ReadCharge) => void = () => undefined,
+    onAdjustment: (adjustment: ReadAdjustment) => void = () => undefined,
+  ) {
     this.#expected = expected;
     this.#onCharge = onCharge;
+    this.#onAdjustment = onAdjustment;
     this.#lines = new LineSplitter(LINE_BYTES_MAX, (line) => {
       this.#line(line);
     });
@@ -78,8 +107,11 @@ export class DeferredChargeReader implements FormatReader {
       format: 'deferred-charge',
       schemaValid,
       businessValid: schemaValid && !this.#findings.businessBroken,
-      records: this.#records,
-      totals: this.#records === 0 ? [] : [{ currency: 'CNY', minor: this.#sum }],
+      records: this.#records + this.#adjustments.lines,
+      totals:
+        this.#records + this.#adjustments.lines === 0
+          ? []
+          : [{ currency: 'CNY', minor: this.#sum + this.#adjustments.netFen }],
       errors: this.#findings.errors,
     };
   }
@@ -96,7 +128,8 @@ export class DeferredChargeReader implements FormatReader {
       this.#add('trailing_bytes');
       return;
     }
-    if (!(letter in FIELDS_OF) || fields.length !== FIELDS_OF[letter as keyof typeof FIELDS_OF] - 1) {
+    const fieldsOf: Readonly<Record<string, number>> = FIELDS_OF[this.#edition];
+    if (fields.length + 1 !== fieldsOf[letter]) {
       this.#add('line_malformed');
       return;
     }
@@ -115,6 +148,10 @@ export class DeferredChargeReader implements FormatReader {
       case 'T':
         this.#tap(fields);
         return;
+      case 'A':
+        this.#closeCharge();
+        this.#adjustment(fields);
+        return;
       default:
         this.#closeCharge();
         this.#trailer(fields);
@@ -123,7 +160,9 @@ export class DeferredChargeReader implements FormatReader {
 
   #header([, edition, party, cnaps = '', date = '', sequence = '', currency]: readonly string[]): void {
     this.#phase = 'body';
-    if (edition !== '1') this.#add('edition_unsupported');
+    if (edition !== '1' && edition !== '2') this.#add('edition_unsupported');
+    this.#edition = edition === '2' ? 2 : 1;
+    this.#clearingDate = date;
     if (!isDate(date)) this.#add('date_invalid');
     if (!isDigits(sequence) || currency !== '156') this.#add('field_value_invalid');
     if (!isCnapsCode(cnaps)) this.#add('cnaps_check_digit_wrong');
@@ -137,6 +176,7 @@ export class DeferredChargeReader implements FormatReader {
   #charge(fields: readonly string[]): void {
     const [no, pan = '', psn = '', expiry = '', date = '', amount = '', first = '', last = '', taps = ''] =
       fields;
+    if (this.#adjustments.lines > 0) this.#add('line_misplaced');
     this.#records += 1;
     if (no !== String(this.#records)) this.#add('item_number_wrong');
     if (!/^\d{12,19}$/.test(pan) || !/^\d{2}$/.test(psn) || !/^(\d{2}(0[1-9]|1[0-2]))?$/.test(expiry))
@@ -178,6 +218,30 @@ export class DeferredChargeReader implements FormatReader {
     });
   }
 
+  #adjustment(fields: readonly string[]): void {
+    const [no, adjustmentId = '', pan = '', psn = '', serviceDate = '', terminalId = ''] = fields;
+    const [sequence = '', atc = '', before = '', after = '', difference = '', reason = ''] = fields.slice(6);
+    const presentedOn = fields[12] ?? '';
+    if (no !== String(this.#adjustments.lines + 1)) this.#add('item_number_wrong');
+    if (!/^[0-9A-F]{32}$/.test(adjustmentId) || !/^[0-9A-F]{4}$/.test(atc)) this.#add('field_not_hex');
+    if (!/^\d{12,19}$/.test(pan) || !/^\d{2}$/.test(psn) || !/^[0-9A-Z]{8}$/.test(terminalId))
+      this.#add('field_value_invalid');
+    if (!isDigits(sequence)) this.#add('field_not_digits');
+    if (!isDate(serviceDate) || !isDate(presentedOn)) this.#add('date_invalid');
+    // A change may come with its ride and never before it.
+    if (presentedOn > this.#clearingDate) this.#add('adjustment_out_of_turn');
+    const ride = `${pan}|${psn}|${atc}`;
+    const codes = this.#adjustments.judge({ adjustmentId, ride, before, after, difference, reason });
+    for (const code of codes) this.#add(code);
+    this.#onAdjustment({
+      ...{ adjustmentId, pan, psn, serviceDate, terminalId, atc, reason, presentedOn },
+      tapSequence: Number(sequence),
+      beforeFen: Number(before),
+      afterFen: Number(after),
+      differenceFen: Number(difference),
+    });
+  }
+
   #closeCharge(): void {
     const open = this.#open;
     if (open === null) return;
@@ -189,7 +253,8 @@ export class DeferredChargeReader implements FormatReader {
     this.#onCharge({ pan, psn, serviceDate, amountFen: Number(amount), taps: open.taps });
   }
 
-  #trailer([charges = '', taps = '', total = '']: readonly string[]): void {
+  #trailer(fields: readonly string[]): void {
+    const [charges = '', taps = '', total = '', lines = '', extra = '', reduced = '', net = ''] = fields;
     this.#phase = 'end';
     if (![charges, taps, total].every(isFen)) {
       this.#add('field_not_digits');
@@ -197,6 +262,8 @@ export class DeferredChargeReader implements FormatReader {
     }
     if (Number(charges) !== this.#records || Number(taps) !== this.#taps) this.#add('count_wrong');
     if (Number(total) !== this.#sum) this.#add('sum_wrong');
+    if (this.#edition === 1) return;
+    for (const code of this.#adjustments.judgeSums({ lines, extra, reduced, net }, this.#sum)) this.#add(code);
   }
 
   #add(code: InspectionCode): void {

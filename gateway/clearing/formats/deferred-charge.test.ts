@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
-import type { BatchIdentity, DeferredCharge, PresentedTap } from '../clearing-batch.ts';
+import { NO_ADJUSTMENTS, type BatchIdentity, type DeferredCharge, type PresentedTap } from '../clearing-batch.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import { deferredCharge } from './deferred-charge.ts';
 import { DeferredChargeReader, type ReadCharge } from './deferred-charge-reader.ts';
@@ -14,7 +14,7 @@ const BATCH: BatchIdentity = {
   clearingDate: isoDate('2026-11-20'),
   sequence: 1,
 };
-const BANK = { cnapsCode: '102100099996' };
+const BANK = { cnapsCode: '102100099996', edition: 1 } as const;
 
 // Typed by hand from deferred-charge.md.
 const HAND_TYPED = [
@@ -81,7 +81,7 @@ function write(charges: readonly DeferredCharge[]): Buffer {
     return bytes;
   });
   const totalFen = fen(charges.reduce((sum, charge) => sum + charge.amountFen, 0));
-  return Buffer.concat([format.head, ...items, format.tail({ records: charges.length, totalFen })]);
+  return Buffer.concat([format.head, ...items, format.tail({ records: charges.length, totalFen }, NO_ADJUSTMENTS)]);
 }
 
 function read(bytes: Uint8Array): { inspection: Inspection; charges: ReadCharge[] } {
@@ -168,7 +168,7 @@ test('no bit of an amount, a count, a date or a counter flips unseen', () => {
 });
 
 const CHANGES: readonly (readonly [what: string, from: string, to: string, code: string])[] = [
-  ['another edition', '|TGDC|1|', '|TGDC|2|', 'edition_unsupported'],
+  ['another edition', '|TGDC|1|', '|TGDC|3|', 'edition_unsupported'],
   ['a CNAPS code with a wrong check digit', '102100099996', '102100099997', 'cnaps_check_digit_wrong'],
   ['a date that does not exist', '|2026-11-20|1|', '|2026-02-30|1|', 'date_invalid'],
   ['items that do not count up', '\nC|1|', '\nC|2|', 'item_number_wrong'],

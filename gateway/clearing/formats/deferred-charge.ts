@@ -1,4 +1,13 @@
-import type { BatchFormat, BatchIdentity, DeferredCharge, PresentedTap } from '../clearing-batch.ts';
+import {
+  netFen,
+  type Adjustment,
+  type AdjustmentTotals,
+  type BatchFormat,
+  type BatchIdentity,
+  type BatchTotals,
+  type DeferredCharge,
+  type PresentedTap,
+} from '../clearing-batch.ts';
 import { instantText } from '../instant-text.ts';
 import { amountObjectFen } from '../presented-tap.ts';
 
@@ -7,7 +16,6 @@ import { amountObjectFen } from '../presented-tap.ts';
  * description is deferred-charge.md beside this file.
  */
 export const DEFERRED_CHARGE_MAGIC = 'TGDC';
-export const DEFERRED_CHARGE_EDITION = 1;
 
 /** Data objects of a T line, in this order, each in hex or empty: the order is part of the format. */
 export const EVIDENCE_TAGS = [
@@ -27,26 +35,59 @@ export const EVIDENCE_TAGS = [
 ] as const;
 
 /**
- * The format for one bank and batch. A charge with a tap that lacks AC, ATC, unpredictable number or amount never comes here: reading the
+ * The format for one bank and batch. Edition 2 has lines for adjustments, edition 1 none. A charge with a tap that lacks AC, ATC, unpredictable number or amount never comes here: reading the
  * record refuses it.
  */
 export function deferredCharge(
   batch: BatchIdentity,
-  bank: { readonly cnapsCode: string },
+  bank: { readonly cnapsCode: string; readonly edition: 1 | 2 },
 ): BatchFormat<DeferredCharge> {
   const identity = [batch.party, bank.cnapsCode, batch.clearingDate, String(batch.sequence), '156'];
   let taps = 0;
   return {
-    head: line('H', DEFERRED_CHARGE_MAGIC, String(DEFERRED_CHARGE_EDITION), ...identity),
+    head: line('H', DEFERRED_CHARGE_MAGIC, String(bank.edition), ...identity),
     item: (charge, itemNo) => {
       taps += charge.taps.length;
       let text = chargeLine(charge, itemNo);
       for (const tap of charge.taps) text += tapLine(tap, itemNo);
       return Buffer.from(text, 'latin1');
     },
-    tail: (totals) => line('Z', String(totals.records), String(taps), String(totals.totalFen)),
+    ...(bank.edition === 1 ? {} : { change: adjustmentLine }),
+    tail: (totals, changes) => {
+      const ofCharges = [String(totals.records), String(taps), String(totals.totalFen)];
+      return line('Z', ...ofCharges, ...(bank.edition === 1 ? [] : sumsOf(totals, changes)));
+    },
   };
 }
+
+function adjustmentLine(adjustment: Adjustment, _itemNo: number, changeNo: number): Uint8Array {
+  const { tap, psn, chargedFen, fareFen } = adjustment;
+  const differenceFen = fareFen - chargedFen;
+  if (differenceFen === 0) throw new RangeError('an adjustment changes a fare');
+  return line(
+    'A',
+    String(changeNo),
+    adjustment.adjustmentId,
+    tap.pan,
+    twoDigits(psn),
+    adjustment.serviceDate,
+    tap.terminalId,
+    String(tap.tapSequence),
+    tap.objects.get('9F36') ?? '',
+    String(chargedFen),
+    String(fareFen),
+    differenceFen > 0 ? `+${differenceFen}` : String(differenceFen),
+    adjustment.reason,
+    adjustment.presentedOn,
+  );
+}
+
+function sumsOf(totals: BatchTotals, changes: AdjustmentTotals): string[] {
+  const sums = [changes.records, changes.extraFen, changes.reducedFen, netFen(totals, changes)];
+  return sums.map(String);
+}
+
+const twoDigits = (psn: number): string => `${psn < 10 ? '0' : ''}${psn}`;
 
 function chargeLine({ psn, serviceDate, amountFen, taps }: DeferredCharge, itemNo: number): string {
   const first = taps[0];
@@ -58,7 +99,7 @@ function chargeLine({ psn, serviceDate, amountFen, taps }: DeferredCharge, itemN
     to = Math.max(to, tappedAtMs);
   }
   return (
-    `C|${itemNo}|${first.pan}|${psn < 10 ? '0' : ''}${psn}|${first.expiry.slice(0, 4)}|${serviceDate}|${amountFen}|` +
+    `C|${itemNo}|${first.pan}|${twoDigits(psn)}|${first.expiry.slice(0, 4)}|${serviceDate}|${amountFen}|` +
     `${instantText(from)}|${instantText(to)}|${taps.length}\n`
   );
 }

@@ -7,7 +7,8 @@ const MANIFEST_BYTES_MAX = 65_536;
 
 const upperHex32 = z.string().regex(/^[0-9A-F]{64}$/);
 const count = z.int().min(0);
-const manifestSchema = z.strictObject({
+const sums = z.strictObject({ records: count, extraFen: count, reducedFen: count });
+const edition1 = z.strictObject({
   manifest: z.literal('tapgate-clearing'),
   edition: z.literal(1),
   party: z.string().min(1),
@@ -28,6 +29,14 @@ const manifestSchema = z.strictObject({
   sha256: upperHex32,
   previousManifestSm3: upperHex32.nullable(),
 });
+/** Edition 2 says also what became of the adjustments that the batch took. */
+const edition2 = edition1.extend({
+  edition: z.literal(2),
+  adjustments: sums,
+  netFen: z.int(),
+  unpresented: z.array(sums.extend({ state: z.enum(['held', 'withheld']), cause: z.string().min(1) })),
+});
+const manifestSchema = z.discriminatedUnion('edition', [edition1, edition2]);
 
 export type ReadManifest = z.infer<typeof manifestSchema>;
 
@@ -69,8 +78,8 @@ export class ManifestReader implements FormatReader {
       format: 'manifest',
       schemaValid,
       businessValid: schemaValid && !this.#findings.businessBroken,
-      records: manifest?.records ?? 0,
-      totals: manifest === null ? [] : [{ currency: 'CNY', minor: manifest.totalFen }],
+      records: manifest === null ? 0 : linesOf(manifest),
+      totals: manifest === null ? [] : [{ currency: 'CNY', minor: owedBy(manifest) }],
       errors: this.#findings.errors,
     };
   }
@@ -93,6 +102,11 @@ export class ManifestReader implements FormatReader {
     // Its last byte is a line end; without it something may be missing, and the signature is over another text.
     if (this.#bytes.at(-1) !== 0x0a) this.#findings.add('truncated', { byteOffset: this.#bytes.length });
     this.#manifest = parsed.data;
+    if (parsed.data.edition === 2) {
+      const { totalFen, netFen, adjustments } = parsed.data;
+      if (netFen !== totalFen + adjustments.extraFen - adjustments.reducedFen)
+        this.#findings.add('sum_wrong', { xpath: '/netFen' });
+    }
     const expected = this.#expected;
     if (expected !== null && parsed.data.party !== expected.party)
       this.#findings.add('bank_not_of_profile', { xpath: '/party' });
@@ -104,4 +118,12 @@ export class ManifestReader implements FormatReader {
       this.#findings.add('collection_before_creation', { xpath: '/collectionDate' });
     }
   }
+}
+
+function owedBy(manifest: ReadManifest): number {
+  return manifest.edition === 1 ? manifest.totalFen : manifest.netFen;
+}
+
+function linesOf(manifest: ReadManifest): number {
+  return manifest.records + (manifest.edition === 1 ? 0 : manifest.adjustments.records);
 }

@@ -1,11 +1,14 @@
-import { fen, formatYuan } from '@tapgate/sdk/wire/money';
+import { addFen, formatYuan, subtractFen, ZERO_FEN, type Fen } from '@tapgate/sdk/wire/money';
 import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
-import type {
-  BatchFormat,
-  BatchIdentity,
-  BatchTotals,
-  DeferredCharge,
-  PresentedTap,
+import {
+  NO_ADJUSTMENTS,
+  type Adjustment,
+  type AdjustmentTotals,
+  type BatchFormat,
+  type BatchIdentity,
+  type BatchTotals,
+  type DeferredCharge,
+  type PresentedTap,
 } from '../clearing-batch.ts';
 import type { ClearingProfile } from '../clearing-profile.ts';
 import { instantText } from '../instant-text.ts';
@@ -14,6 +17,8 @@ import { instantText } from '../instant-text.ts';
  * `pain.008.001.08`: deferred charges for a bank that collects by card or account under a mandate (clearing.md 2.1, 2.2). One instruction
  * a file, one debit a charge. The message has no place for a cryptogram, so each tap's evidence stands in a line of unstructured
  * remittance information, which the rules of the message let repeat.
+ *
+ * What a ride costs more than it was charged is one more debit; what it costs less cannot be collected and is held (../adjustments.md).
  *
  * Count and sum stand at the beginning and are known at the end: the head has the same length whatever they are (blanks between
  * elements mean nothing), so it is written again over the first one.
@@ -43,8 +48,12 @@ export function pain008(
   if (itemId(0).length > ID_CHARACTERS_MAX)
     throw new RangeError('the party has too long a name for identifications');
   const createdAt = localInstant(terms.cutAtMs, profile.utcOffsetMinutes);
-  const head = (totals: BatchTotals): Uint8Array =>
-    utf8(
+  const head = (charges: BatchTotals, changes: AdjustmentTotals): Uint8Array => {
+    const totals = {
+      records: charges.records + changes.records,
+      totalFen: addFen(charges.totalFen, changes.extraFen),
+    };
+    return utf8(
       `<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="${NAMESPACE}">\n<CstmrDrctDbtInitn>\n` +
         `<GrpHdr><MsgId>TG-${id}</MsgId><CreDtTm>${createdAt}</CreDtTm>${sumsOf(totals)}` +
         `<InitgPty><Nm>${escaped(collection.creditorName)}</Nm></InitgPty></GrpHdr>\n` +
@@ -53,27 +62,56 @@ export function pain008(
         `<CdtrAcct><Id><Othr><Id>${escaped(collection.creditorAccount)}</Id></Othr></Id><Ccy>CNY</Ccy></CdtrAcct>` +
         `<CdtrAgt><FinInstnId>${cnapsMember(collection.creditorCnapsCode)}</FinInstnId></CdtrAgt>\n`,
     );
+  };
   return {
     isNeverEmpty: true,
-    head: head({ records: 0, totalFen: ZERO }),
+    head: head({ records: 0, totalFen: ZERO_FEN }, NO_ADJUSTMENTS),
     headOf: head,
     item: (charge, itemNo) => utf8(debit(charge, itemId(itemNo), terms.bankCnapsCode)),
+    change: (adjustment, itemNo) =>
+      adjustment.fareFen < adjustment.chargedFen
+        ? { held: 'credit_not_collectable' }
+        : utf8(extraDebit(adjustment, itemId(itemNo), terms.bankCnapsCode)),
     tail: () => utf8('</PmtInf>\n</CstmrDrctDbtInitn>\n</Document>\n'),
   };
 }
 
 function debit(charge: DeferredCharge, endToEndId: string, cnapsCode: string): string {
-  const pan = charge.taps[0]?.pan;
-  if (pan === undefined) throw new RangeError('a deferred charge has at least one tap');
+  const { serviceDate, psn, amountFen, taps } = charge;
+  const subject = `SD=${serviceDate};PSN=${twoDigits(psn)};TAPS=${taps.length}`;
+  return collection({ endToEndId, cnapsCode, amountFen, subject, taps });
+}
+
+/** What a ride costs more than was charged for it: a debit of its own that names the ride, both fares and the reason. */
+function extraDebit(adjustment: Adjustment, endToEndId: string, cnapsCode: string): string {
+  const { adjustmentId, serviceDate, psn, chargedFen, fareFen, reason, presentedOn, tap } = adjustment;
+  const subject = `ADJ=${adjustmentId};SD=${serviceDate};PSN=${twoDigits(psn)};WAS=${chargedFen};IS=${fareFen};WHY=${reason};ON=${presentedOn}`;
+  const amountFen = subtractFen(fareFen, chargedFen);
+  return collection({ endToEndId, cnapsCode, amountFen, subject, taps: [tap] });
+}
+
+/** One debit: its subject and the evidence of each tap stand in lines of remittance information. */
+function collection(order: {
+  readonly endToEndId: string;
+  readonly cnapsCode: string;
+  readonly amountFen: Fen;
+  readonly subject: string;
+  readonly taps: readonly PresentedTap[];
+}): string {
+  const { endToEndId, cnapsCode, amountFen, subject, taps } = order;
+  const pan = taps[0]?.pan;
+  if (pan === undefined) throw new RangeError('a debit has at least one tap');
   return (
     `<DrctDbtTxInf><PmtId><InstrId>${endToEndId}</InstrId><EndToEndId>${endToEndId}</EndToEndId></PmtId>` +
-    `<InstdAmt Ccy="CNY">${formatYuan(charge.amountFen)}</InstdAmt>` +
+    `<InstdAmt Ccy="CNY">${formatYuan(amountFen)}</InstdAmt>` +
     `<DbtrAgt><FinInstnId>${cnapsMember(cnapsCode)}</FinInstnId></DbtrAgt><Dbtr/>` +
     `<DbtrAcct><Id><Othr><Id>${pan}</Id><SchmeNm><Prtry>PAN</Prtry></SchmeNm></Othr></Id></DbtrAcct>` +
-    `<RmtInf><Ustrd>SD=${charge.serviceDate};PSN=${String(charge.psn).padStart(2, '0')};TAPS=${charge.taps.length}</Ustrd>` +
-    `${charge.taps.map((tap) => `<Ustrd>${evidence(tap)}</Ustrd>`).join('')}</RmtInf></DrctDbtTxInf>\n`
+    `<RmtInf><Ustrd>${subject}</Ustrd>` +
+    `${taps.map((tap) => `<Ustrd>${evidence(tap)}</Ustrd>`).join('')}</RmtInf></DrctDbtTxInf>\n`
   );
 }
+
+const twoDigits = (psn: number): string => String(psn).padStart(2, '0');
 
 /** Within the 140 characters that one line may have: terminal, sequence, time, ATC, unpredictable number, cryptogram, amount as sent. */
 function evidence(tap: PresentedTap): string {
@@ -87,8 +125,6 @@ function evidence(tap: PresentedTap): string {
 function cnapsMember(code: string): string {
   return `<ClrSysMmbId><ClrSysId><Cd>CNAPS</Cd></ClrSysId><MmbId>${code}</MmbId></ClrSysMmbId>`;
 }
-
-const ZERO = fen(0);
 
 function sumsOf(totals: BatchTotals): string {
   const written = `<NbOfTxs>${totals.records}</NbOfTxs><CtrlSum>${formatYuan(totals.totalFen)}</CtrlSum>`;

@@ -1,4 +1,5 @@
 import { Findings, type FormatReader, type Inspection, type InspectionCode } from '../inspect/inspection.ts';
+import { AdjustmentLines } from '../inspect/adjustment-lines.ts';
 import { LineSplitter, type Line } from '../inspect/line-splitter.ts';
 import { isDate, isFen, isInstant } from '../inspect/value-forms.ts';
 
@@ -6,6 +7,8 @@ import { isDate, isFen, isInstant } from '../inspect/value-forms.ts';
 const LINE_BYTES_MAX = 4_096;
 const COLUMNS =
   'service_date,journey_id,card_pseudonym,operator_id,line_id,mode,rider_category,concession_rule_id,rule_set_version,started_at,entry_tap,exit_tap,list_fare_fen,fare_fen,shortfall_fen,claimed_fen';
+const CHANGE_COLUMNS =
+  'adjustment_id,journey_id,service_date,card_pseudonym,operator_id,line_id,concession_rule_id,reason,claimed_on,claimed_before_fen,claimed_after_fen,difference_fen';
 
 export class SubsidyClaimReader implements FormatReader {
   readonly #findings = new Findings();
@@ -14,6 +17,10 @@ export class SubsidyClaimReader implements FormatReader {
   readonly #lines: LineSplitter;
   #place: { line: number; byteOffset: number } = { line: 1, byteOffset: 0 };
   #ended = false;
+  readonly #changes = new AdjustmentLines();
+  #edition = '1';
+  #clearingDate = '';
+  #inChanges = false;
   #records = 0;
   #sum = 0;
 
@@ -42,8 +49,11 @@ export class SubsidyClaimReader implements FormatReader {
       format: 'subsidy-claim',
       schemaValid,
       businessValid: schemaValid && !this.#findings.businessBroken,
-      records: this.#records,
-      totals: this.#records === 0 ? [] : [{ currency: 'CNY', minor: this.#sum }],
+      records: this.#records + this.#changes.lines,
+      totals:
+        this.#records + this.#changes.lines === 0
+          ? []
+          : [{ currency: 'CNY', minor: this.#sum + this.#changes.netFen }],
       errors: this.#findings.errors,
     };
   }
@@ -59,7 +69,16 @@ export class SubsidyClaimReader implements FormatReader {
     if (line.number === 1) this.#title(text);
     else if (line.number === 2) {
       if (text !== COLUMNS) this.#add('line_malformed');
-    } else this.#ride(text);
+    } else if (this.#edition === '2' && !this.#inChanges && text === CHANGE_COLUMNS) this.#inChanges = true;
+    else this.#body(text);
+  }
+
+  #body(text: string): void {
+    const fields = fieldsOf(text);
+    if (fields?.[0] === 'total' && fields.length === (this.#edition === '2' ? 7 : 3)) this.#total(fields);
+    else if (fields?.length === 16 && !this.#inChanges) this.#ride(fields);
+    else if (fields?.length === 12 && this.#inChanges) this.#change(fields);
+    else this.#add('line_malformed');
   }
 
   #decoded(line: Line): string | null {
@@ -80,20 +99,25 @@ export class SubsidyClaimReader implements FormatReader {
     const [name, edition, funder, date = '', sequence = ''] = fieldsOf(text) ?? [];
     if (name !== 'TapGate subsidy claim' || funder === undefined || !/^\d+$/.test(sequence))
       this.#add('line_malformed');
-    if (edition !== '1') this.#add('edition_unsupported');
+    if (edition !== '1' && edition !== '2') this.#add('edition_unsupported');
+    this.#edition = edition ?? '';
+    this.#clearingDate = date;
     if (!isDate(date)) this.#add('date_invalid');
   }
 
-  #ride(text: string): void {
-    const fields = fieldsOf(text);
-    if (fields?.[0] === 'total' && fields.length === 3) {
-      this.#total(fields[1] ?? '', fields[2] ?? '');
-      return;
-    }
-    if (fields?.length !== 16) {
-      this.#add('line_malformed');
-      return;
-    }
+  #change(fields: readonly string[]): void {
+    const [adjustmentId = '', journey = '', date = '', card = ''] = fields;
+    const [reason = '', claimedOn = '', before = '', after = '', difference = ''] = fields.slice(7);
+    if (!isDate(date) || (claimedOn !== '' && !isDate(claimedOn))) this.#add('date_invalid');
+    const ids = [adjustmentId, journey, card];
+    if (!ids.every((id) => /^[0-9A-F]{32,64}$/.test(id))) this.#add('field_not_hex');
+    // Claimed before the change with the ride, or with it; never after it.
+    if (claimedOn > this.#clearingDate) this.#add('adjustment_out_of_turn');
+    const line = { adjustmentId, ride: journey, before, after, difference, reason };
+    for (const code of this.#changes.judge(line)) this.#add(code);
+  }
+
+  #ride(fields: readonly string[]): void {
     this.#records += 1;
     const [date = '', journey = '', card = '', , , , , , , startedAt = ''] = fields;
     if (!isDate(date) || !isInstant(startedAt)) this.#add('date_invalid');
@@ -110,8 +134,14 @@ export class SubsidyClaimReader implements FormatReader {
     this.#sum += claimed;
   }
 
-  #total(records: string, sum: string): void {
+  #total(fields: readonly string[]): void {
+    const [, records = '', sum = '', lines = '', extra = '', reduced = '', net = ''] = fields;
     this.#ended = true;
+    if (this.#edition === '2') {
+      if (!this.#inChanges) this.#add('line_misplaced');
+      const codes = this.#changes.judgeSums({ lines, extra, reduced, net }, this.#sum);
+      for (const code of codes) this.#add(code);
+    }
     if (!isFen(records) || !isFen(sum)) this.#add('field_not_digits');
     if (Number(records) !== this.#records) this.#add('count_wrong');
     if (Number(sum) !== this.#sum) this.#add('sum_wrong');

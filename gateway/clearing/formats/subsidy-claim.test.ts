@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
-import type { BatchIdentity, ClaimedRide } from '../clearing-batch.ts';
+import { NO_ADJUSTMENTS, type BatchIdentity, type ClaimedRide } from '../clearing-batch.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import { SubsidyClaimReader } from './subsidy-claim-reader.ts';
 import { subsidyClaim } from './subsidy-claim.ts';
@@ -42,14 +42,14 @@ const HAND_TYPED = [
 ].join('\r\n');
 
 function write(rides: readonly ClaimedRide[]): Buffer {
-  const format = subsidyClaim(BATCH);
+  const format = subsidyClaim(BATCH, 1);
   const lines = rides.map((ride, index) => {
     const bytes = format.item(ride, index + 1);
     assert.ok(!('withheld' in bytes));
     return bytes;
   });
   const totalFen = fen(rides.reduce((sum, ride) => sum + ride.claimedFen, 0));
-  return Buffer.concat([format.head, ...lines, format.tail({ records: rides.length, totalFen })]);
+  return Buffer.concat([format.head, ...lines, format.tail({ records: rides.length, totalFen }, NO_ADJUSTMENTS)]);
 }
 
 function read(bytes: Uint8Array): Inspection {
@@ -95,7 +95,7 @@ const CHANGES: readonly (readonly [what: string, from: string, to: string, code:
   ['a line end without CR', 'total,1,350\r\n', 'total,1,350\n', 'line_end_wrong'],
   ['an instant that does not exist', '2026-11-20T02:00:00.000Z', '2026-11-31T02:00:00.000Z', 'date_invalid'],
   ['other columns', 'list_fare_fen,', 'list_fare,', 'line_malformed'],
-  ['another edition', 'claim,1,BUREAU', 'claim,2,BUREAU', 'edition_unsupported'],
+  ['another edition', 'claim,1,BUREAU', 'claim,3,BUREAU', 'edition_unsupported'],
   ['something behind the total', 'total,1,350\r\n', 'total,1,350\r\ntotal,1,350\r\n', 'trailing_bytes'],
 ];
 

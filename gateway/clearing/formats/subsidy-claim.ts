@@ -1,4 +1,10 @@
-import type { BatchFormat, BatchIdentity, ClaimedRide } from '../clearing-batch.ts';
+import {
+  netFen,
+  type BatchFormat,
+  type BatchIdentity,
+  type ClaimChange,
+  type ClaimedRide,
+} from '../clearing-batch.ts';
 import { instantText } from '../instant-text.ts';
 
 /**
@@ -6,10 +12,13 @@ import { instantText } from '../instant-text.ts';
  * quotes) in UTF-8 with a byte order mark, which is how the office programs of a bureau recognise it. Amounts are fen.
  * shortfall = list - charged; claimed = what the funder's agreement says of it (clearing.md section 5).
  *
+ * Edition 2 has a second table behind the rides: changes of what earlier claims said of a ride, each with what was claimed before and after,
+ * and a total that says rides, claimed, changes, claimed in addition, given back, and what is owed. Edition 1 has none of it.
+ *
  * A card is named by a pseudonym, an HMAC of its token under the salt of claims: the bureau can count rides of one card and
  * cannot find the card.
  */
-export const CLAIM_COLUMNS = [
+const CLAIM_COLUMNS = [
   'service_date',
   'journey_id',
   'card_pseudonym',
@@ -28,16 +37,60 @@ export const CLAIM_COLUMNS = [
   'claimed_fen',
 ] as const;
 
+const CHANGE_COLUMNS = [
+  'adjustment_id',
+  'journey_id',
+  'service_date',
+  'card_pseudonym',
+  'operator_id',
+  'line_id',
+  'concession_rule_id',
+  'reason',
+  'claimed_on',
+  'claimed_before_fen',
+  'claimed_after_fen',
+  'difference_fen',
+] as const;
+
 const BYTE_ORDER_MARK = '\ufeff';
 
-export function subsidyClaim(batch: BatchIdentity): BatchFormat<ClaimedRide> {
-  const title = ['TapGate subsidy claim', '1', batch.party, batch.clearingDate, String(batch.sequence)];
+export function subsidyClaim(batch: BatchIdentity, edition: 1 | 2): BatchFormat<ClaimedRide, ClaimChange> {
+  const title = ['TapGate subsidy claim', String(edition), batch.party, batch.clearingDate, String(batch.sequence)];
   return {
     head: Buffer.from(`${BYTE_ORDER_MARK}${csvLine(title)}${csvLine(CLAIM_COLUMNS)}`, 'utf8'),
     item: (ride) => Buffer.from(csvLine(rideFields(ride)), 'utf8'),
-    tail: (totals) =>
-      Buffer.from(csvLine(['total', String(totals.records), String(totals.totalFen)]), 'utf8'),
+    ...(edition === 1
+      ? {}
+      : {
+          middle: Buffer.from(csvLine(CHANGE_COLUMNS), 'utf8'),
+          change: (change: ClaimChange) => Buffer.from(csvLine(changeFields(change)), 'utf8'),
+        }),
+    tail: (totals, changes) => {
+      const { records, extraFen, reducedFen } = changes;
+      const ofChanges = edition === 1 ? [] : [records, extraFen, reducedFen, netFen(totals, changes)];
+      const sums = [totals.records, totals.totalFen, ...ofChanges].map(String);
+      return Buffer.from(csvLine(['total', ...sums]), 'utf8');
+    },
   };
+}
+
+/** Every difference has its sign in front: a spreadsheet reads it as the number that it is. */
+function changeFields(change: ClaimChange): string[] {
+  const differenceFen = change.afterFen - change.beforeFen;
+  return [
+    change.adjustmentId,
+    change.journeyId,
+    change.serviceDate,
+    change.cardPseudonym,
+    change.operatorId,
+    change.lineId,
+    change.concessionRuleId,
+    change.reason,
+    change.claimedOn ?? '',
+    String(change.beforeFen),
+    String(change.afterFen),
+    differenceFen > 0 ? `+${differenceFen}` : String(differenceFen),
+  ];
 }
 
 function rideFields(ride: ClaimedRide): string[] {

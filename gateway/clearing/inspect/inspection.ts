@@ -113,6 +113,20 @@ export const INSPECTION_CODES = {
   chain_broken: { of: 'business', text: "The manifest does not name its party's manifest before it." },
   presentment_repeated: { of: 'business', text: 'An act of a card occurs twice.' },
   times_reversed: { of: 'business', text: 'The first tap is after the last.' },
+  adjustment_arithmetic_wrong: {
+    of: 'business',
+    text: 'The difference of an adjustment is not what is owed after it less what was owed before it.',
+  },
+  adjustment_zero: { of: 'business', text: 'An adjustment changes nothing.' },
+  adjustment_beyond_original: {
+    of: 'business',
+    text: 'An adjustment gives back more than was charged.',
+  },
+  adjustment_out_of_turn: {
+    of: 'business',
+    text: 'An adjustment does not begin where the one before it of the same ride ended, or its ride is in a later file.',
+  },
+  adjustment_reason_unknown: { of: 'business', text: 'An adjustment has a reason that nobody here agreed on.' },
   claim_arithmetic_wrong: { of: 'business', text: 'The shortfall is not the list fare less the fare.' },
   currency_not_of_profile: { of: 'business', text: 'A currency is not the one of the profile.' },
   bank_not_of_profile: { of: 'business', text: 'A bank is not the one of the profile.' },

@@ -25,6 +25,16 @@ export function isTimeOfDay(text: string): boolean {
   return /^([01]\d|2[0-3])[0-5]\d[0-5]\d$/.test(text);
 }
 
+/** Fen with a sign in front, never zero: `+100`, `-40`. */
+export function isDifference(text: string): boolean {
+  return /^[+-][1-9]\d{0,14}$/.test(text);
+}
+
+/** Fen that may be below zero, then with a minus. */
+export function isSignedFen(text: string): boolean {
+  return /^(0|-?[1-9]\d{0,14})$/.test(text);
+}
+
 /** Whole fen without sign or leading zeros. */
 export function isFen(text: string): boolean {
   return /^(0|[1-9]\d{0,14})$/.test(text);

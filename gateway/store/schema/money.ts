@@ -92,9 +92,15 @@ export const fareAdjustment = pgTable(
     panToken: bytea('pan_token').notNull(),
     journeyId: bytea('journey_id').notNull(),
     causeJourneyId: bytea('cause_journey_id').notNull(),
+    /** of the journey, where a bank is charged for it; null for a debt, which is in no bank's file */
+    bankId: text('bank_id'),
+    rail: text('rail').notNull(),
     chargedFen: bigint('charged_fen', { mode: 'number' }).notNull(),
     fareFen: bigint('fare_fen', { mode: 'number' }).notNull(),
     concessionRuleId: text('concession_rule_id'),
+    /** who paid how much of the ride before this row, and who does after it */
+    chargedFunder: text('charged_funder'),
+    chargedClaimedFen: bigint('charged_claimed_fen', { mode: 'number' }),
     funder: text('funder'),
     claimedFen: bigint('claimed_fen', { mode: 'number' }),
     trace: jsonb('trace').notNull(),
@@ -102,7 +108,13 @@ export const fareAdjustment = pgTable(
   },
   (table) => [
     index('fare_adjustment_journey').on(table.panToken, table.journeyId, table.adjustedNo),
-    check('fare_adjustment_changes', sql`${table.chargedFen} <> ${table.fareFen}`),
+    // A batch takes a range of this index, as it takes one of the journeys'.
+    index('fare_adjustment_bank_rail_adjusted_no').on(table.bankId, table.rail, table.adjustedNo),
+    uniqueIndex('fare_adjustment_adjusted_no').on(table.adjustedNo),
+    check(
+      'fare_adjustment_changes',
+      sql`${table.chargedFen} <> ${table.fareFen} or (${table.chargedFunder}, ${table.chargedClaimedFen}) is distinct from (${table.funder}, ${table.claimedFen})`,
+    ),
     check('fare_adjustment_not_negative', sql`${table.chargedFen} >= 0 and ${table.fareFen} >= 0`),
   ],
 );
@@ -176,11 +188,15 @@ export const posting = pgTable(
   ],
 );
 
-/** The event that ends a clearing date: every journey with settledNo in (afterSettledNo, upToSettledNo] belongs to it. */
+/**
+ * The event that ends a clearing date: every journey with settledNo in (afterSettledNo, upToSettledNo] belongs to it. Adjustments up to
+ * upToAdjustedNo may be taken by its batches; from where on, each batch says by itself, because not every format carries them.
+ */
 export const cutOver = pgTable('cut_over', {
   clearingDate: date('clearing_date').primaryKey(),
   afterSettledNo: bigint('after_settled_no', { mode: 'number' }).notNull(),
   upToSettledNo: bigint('up_to_settled_no', { mode: 'number' }).notNull(),
+  upToAdjustedNo: bigint('up_to_adjusted_no', { mode: 'number' }).notNull().default(0),
   cutAt: timestamp('cut_at', { withTimezone: true }).notNull(),
 });
 
@@ -204,6 +220,10 @@ export const clearingBatch = pgTable(
     totalFen: bigint('total_fen', { mode: 'number' }).notNull(),
     withheldRecords: integer('withheld_records').notNull(),
     withheldFen: bigint('withheld_fen', { mode: 'number' }).notNull(),
+    /** lines of adjustments in the file; what they ask for and what they give back, both beside totalFen and never in it */
+    adjustments: integer('adjustments').notNull().default(0),
+    extraFen: bigint('extra_fen', { mode: 'number' }).notNull().default(0),
+    reducedFen: bigint('reduced_fen', { mode: 'number' }).notNull().default(0),
     fileBytes: bigint('file_bytes', { mode: 'number' }).notNull(),
     fileSm3: bytea('file_sm3').notNull(),
     fileSha256: bytea('file_sha256').notNull(),
@@ -213,6 +233,13 @@ export const clearingBatch = pgTable(
     signature: bytea('signature').notNull(),
     /** the party's profile, the merchants and the dates under which the file was made: made again, it is made under these */
     terms: jsonb('terms'),
+    /** the range of adjustments that it took, as its terms say: no two batches of a party and kind share one (0008) */
+    afterAdjustedNo: bigint('after_adjusted_no', { mode: 'number' }).generatedAlwaysAs(
+      sql`coalesce((terms -> 'adjusted' ->> 'afterAdjustedNo')::bigint, 0)`,
+    ),
+    upToAdjustedNo: bigint('up_to_adjusted_no', { mode: 'number' }).generatedAlwaysAs(
+      sql`coalesce((terms -> 'adjusted' ->> 'upToAdjustedNo')::bigint, 0)`,
+    ),
     /** SM4 key and initial vector of an encrypted file, sealed by the key provider; null where the file is sent in clear */
     contentKeySealed: bytea('content_key_sealed'),
     /** the same key under the party's SM2 key, as it is sent; made once, because SM2 encryption is random */
@@ -223,6 +250,10 @@ export const clearingBatch = pgTable(
       name: 'clearing_batch_pk',
       columns: [table.party, table.kind, table.clearingDate, table.sequence],
     }),
+    uniqueIndex('clearing_batch_adjusted_once')
+      .on(table.party, table.kind, table.afterAdjustedNo)
+      .where(sql`${table.upToAdjustedNo} > ${table.afterAdjustedNo}`),
+    check('clearing_batch_adjustments_not_negative', sql`${table.extraFen} >= 0 and ${table.reducedFen} >= 0`),
   ],
 );
 
@@ -245,5 +276,32 @@ export const withheldPresentment = pgTable(
       name: 'withheld_presentment_pk',
       columns: [table.party, table.kind, table.clearingDate, table.sequence, table.journeyId],
     }),
+  ],
+);
+
+/**
+ * An adjustment that a batch took and that its file does not carry. `held`: the format has no way to say it (a credit in a collection), and
+ * the money stays where it is, as a payable or a debt. `withheld`: its ride was withheld, or has no evidence any more, and the money goes to suspense.
+ */
+export const unpresentedAdjustment = pgTable(
+  'unpresented_adjustment',
+  {
+    party: text('party').notNull(),
+    kind: text('kind').notNull(),
+    clearingDate: date('clearing_date').notNull(),
+    sequence: integer('sequence').notNull(),
+    adjustmentId: bytea('adjustment_id').notNull(),
+    state: text('state').notNull(),
+    cause: text('cause').notNull(),
+    /** positive: the rider owes more; negative: the rider gets back */
+    differenceFen: bigint('difference_fen', { mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({
+      name: 'unpresented_adjustment_pk',
+      columns: [table.party, table.kind, table.clearingDate, table.sequence, table.adjustmentId],
+    }),
+    check('unpresented_adjustment_state_known', sql`${table.state} in ('held', 'withheld')`),
+    check('unpresented_adjustment_not_zero', sql`${table.differenceFen} <> 0`),
   ],
 );
