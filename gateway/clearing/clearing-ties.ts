@@ -54,7 +54,9 @@ export function clearingTies({ parties, debts, ofBatches, ofAdjustments }: Clear
   return [
     ...namesOf(banks).flatMap((bank) => {
       const own = banks.filter(({ party }) => party === bank);
-      const withheld = sumOf(own.flatMap((one) => one.unpresented.filter(({ state }) => state === 'withheld')));
+      const withheld = sumOf(
+        own.flatMap((one) => one.unpresented.filter(({ state }) => state === 'withheld')),
+      );
       return [
         tie(
           `${bank} owes`,
@@ -106,7 +108,11 @@ export function clearingTies({ parties, debts, ofBatches, ofAdjustments }: Clear
   ];
 }
 
-function tie(name: string, left: [from: string, value: number], right: [from: string, value: number]): ClearingTie {
+function tie(
+  name: string,
+  left: [from: string, value: number],
+  right: [from: string, value: number],
+): ClearingTie {
   return {
     name,
     left: { from: left[0], value: left[1] },

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fen } from '@tapgate/sdk/wire/money';
 import { loadCalendar } from '../calendar/load-calendar.ts';
-import { UNKNOWN_HOLDER } from '../concessions/holder-facts.ts';
+import { UNKNOWN_HOLDER, type HolderFacts } from '../concessions/holder-facts.ts';
 import type { JourneyFacts } from './journey-facts.ts';
 import { buildRuleBook, loadRuleSetFile, loadRuleSets } from './load-rule-sets.ts';
 import { gatherWindowFacts } from './past-rides.ts';
@@ -13,7 +13,8 @@ import { findRuleSet } from './rule-book.ts';
 
 const calendar = loadCalendar();
 const everyKind = loadRuleSetFile(path.join(import.meta.dirname, 'fixtures/every-kind.rules.yaml'));
-const ruleBook = buildRuleBook([...loadRuleSets(), everyKind], calendar);
+const twoFunders = loadRuleSetFile(path.join(import.meta.dirname, 'fixtures/two-funders.rules.yaml'));
+const ruleBook = buildRuleBook([...loadRuleSets(), everyKind, twoFunders], calendar);
 
 function ride(ref: string, at: string, jurisdiction: string, more: Partial<JourneyFacts> = {}): JourneyFacts {
   const entryAtMs = Date.parse(`${at}+08:00`);
@@ -39,24 +40,25 @@ function ride(ref: string, at: string, jurisdiction: string, more: Partial<Journ
 }
 
 /** Prices rides in the order given, each knowing the ones before it in the list, and returns them as charged. */
-function charge(journeys: readonly JourneyFacts[]): ChargedRide[] {
+function charge(journeys: readonly JourneyFacts[], holder: HolderFacts = UNKNOWN_HOLDER): ChargedRide[] {
   const charged: ChargedRide[] = [];
   for (const journey of journeys) {
     const ruleSet = findRuleSet(ruleBook, journey);
     assert.ok(ruleSet);
-    const history = gatherWindowFacts(ruleSet, journey, UNKNOWN_HOLDER, charged);
-    const fare = priceJourney({ journey, ruleBook, holder: UNKNOWN_HOLDER, calendar, history });
+    const history = gatherWindowFacts(ruleSet, journey, holder, charged);
+    const fare = priceJourney({ journey, ruleBook, holder, calendar, history });
     assert.equal(fare.outcome, 'priced');
-    const { fareFen, transferRuleId, ruleSetId, ruleSetVersion } = fare;
+    const { fareFen, transferRuleId, ruleSetId, ruleSetVersion, concession } = fare;
+    const funder = concession?.funder ?? null;
     charged.push({
       journey,
       fareFen,
       transferRuleId,
       concessionRuleId: fare.concession?.ruleId ?? null,
-      claim: null,
+      claim: funder === null ? null : { funder, claimedFen: concession?.claimedFen ?? fen(0) },
       ruleSetId,
       ruleSetVersion,
-      holder: UNKNOWN_HOLDER,
+      holder,
     });
   }
   return charged;
@@ -151,4 +153,40 @@ test('transfers in a chain are counted from the rides themselves', () => {
     charge(taps).map((c) => c.fareFen),
     [200, 80, 200, 80, 200],
   );
+});
+
+const OLDER: HolderFacts = {
+  person: { ...UNKNOWN_HOLDER.person, birthDate: '1940-01-01' },
+  enrolments: [
+    {
+      ...{ enrolmentId: 'e', category: 'older', evidenceKind: 'paper', validFromMs: 0 },
+      ...{ validToMs: null, reviewDueMs: null, revokedAtMs: null },
+    },
+  ],
+};
+const free = (day: number): JourneyFacts =>
+  ride(`d${String(day)}`, `2026-11-0${String(day)}T12:00:00`, 'twofold', { mode: 'bus', state: 'single' });
+
+test('a late ride that moves who pays and not what the rider pays becomes an adjustment of the claims', () => {
+  const charged = charge([free(1), free(3), free(4)], OLDER);
+  assert.deepEqual(
+    charged.map(({ fareFen, claim }) => [fareFen, claim]),
+    [
+      [0, { funder: 'club', claimedFen: 70 }],
+      [0, { funder: 'club', claimedFen: 70 }],
+      [0, { funder: 'city', claimedFen: 180 }],
+    ],
+  );
+  const fresh = [{ journey: free(2), holder: OLDER }];
+  const { adjustments } = priceInOrder({ charged, fresh, ruleBook, calendar });
+  assert.deepEqual(
+    adjustments.map((a) => [a.journeyRef, a.causedBy, a.differenceFen, a.fare.concession?.funder]),
+    [['d3', 'd2', 0, 'city']],
+  );
+  // A debtor's ride is claimed from nobody, so nothing of it moves.
+  const debts = charged.map((one) => ({ ...one, claim: 'of_nobody' as const }));
+  assert.deepEqual(priceInOrder({ charged: debts, fresh, ruleBook, calendar }).adjustments, []);
+  // Whom somebody has asked since by hand is left alone.
+  const moved = charged.map((one) => ({ ...one, claim: { funder: 'club', claimedFen: fen(71) } }));
+  assert.deepEqual(priceInOrder({ charged: moved, fresh, ruleBook, calendar }).adjustments, []);
 });

@@ -279,11 +279,7 @@ export async function* adjustments(
   }
 }
 
-function adjustmentOf(
-  ride: AdjustedRide,
-  tap: PresentedTap,
-  merchants: BatchTerms['merchants'],
-): Adjustment {
+function adjustmentOf(ride: AdjustedRide, tap: PresentedTap, merchants: BatchTerms['merchants']): Adjustment {
   const { serviceDate, psn, chargedFen, fareFen, reason, presentedOn } = ride;
   return {
     ...{ serviceDate, psn, tap, chargedFen, fareFen, reason, presentedOn },

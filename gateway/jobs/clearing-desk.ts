@@ -125,7 +125,8 @@ export function runStatus(order: { readonly date: IsoDate | null }): Promise<Des
           ? `${ties.length} ties between files, adjustments and ledger hold`
           : `${torn.length} of ${ties.length} ties between files, adjustments and ledger do NOT hold`,
         ...torn.map(
-          ({ name, left, right }) => `${name}: ${left.from} ${left.value}, ${right.from} ${right.value} (fen)`,
+          ({ name, left, right }) =>
+            `${name}: ${left.from} ${left.value}, ${right.from} ${right.value} (fen)`,
         ),
       ],
       json: { dates, ready, waiting, parties: books.parties, ties },

@@ -12,8 +12,10 @@ import { openDatabase } from '../store/connection.ts';
 import { migrateDatabase } from '../store/migrate.ts';
 import {
   MANIFEST_PUBLIC_KEY,
+  writeAdjusted,
   writeParties,
   writeSettled,
+  type FixtureAdjustment,
   type FixtureJourney,
 } from '../store/settled-day.fixture.ts';
 import type { ClosingStep } from './closing.ts';
@@ -64,6 +66,18 @@ const DAY: readonly FixtureJourney[] = Array.from({ length: 24 }, (_, index) => 
   if (card % 5 === 0) return journey(card, { fareFen: 100, claim: { listFareFen: 200, claimedFen: 100 } });
   return journey(card, {});
 });
+/** What rides that came late change in four of them: less, more, a claim alone, and a whole fare back. */
+const CHANGES = [
+  [3, 260, undefined],
+  [6, 650, undefined],
+  [5, 100, [100, 60]],
+  [9, 0, undefined],
+] as const;
+const ADJUSTED: readonly FixtureAdjustment[] = CHANGES.map(([card, fareFen, claims]) => {
+  const [of, cause] = [DAY[card - 1], DAY[0]];
+  if (of === undefined || cause === undefined) throw new RangeError('the day has this card');
+  return { of, cause, fareFen, chargedFen: of.fareFen, ...(claims === undefined ? {} : { claims }) };
+});
 
 let server: RunningDatabase;
 const names: string[] = [];
@@ -91,6 +105,7 @@ async function settledDay(): Promise<string> {
   const database = await openDatabase(url);
   await writeParties(database.hot);
   await writeSettled(database.hot, DAY);
+  await writeAdjusted(database.hot, ADJUSTED);
   await database.close();
   return url;
 }
@@ -168,6 +183,9 @@ async function booksOf(url: string): Promise<unknown> {
       await hot`select party, kind, sequence, file_name, records, total_fen, withheld_fen, file_sm3, manifest_sm3, previous_manifest_sm3
         from clearing_batch order by party, kind, sequence`,
       await hot`select journey_id, cause, amount_fen from withheld_presentment order by journey_id`,
+      await hot`select clearing_date, party, kind, adjustments, extra_fen, reduced_fen, up_to_adjusted_no from clearing_batch
+        order by party, kind`,
+      await hot`select * from unpresented_adjustment order by adjustment_id`,
       await hot`select posting_id, debit_account, credit_account, amount_fen from posting order by posting_id`,
     ];
   } finally {

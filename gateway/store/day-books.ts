@@ -37,6 +37,8 @@ export type DayBooks = {
   readonly bankFares: readonly BankFares[];
   readonly concessions: readonly ConcessionFares[];
   readonly outcomeFares: readonly OutcomeFares[];
+  /** what later rides changed in fares and claims of the date */
+  readonly adjusted: { readonly chargedFen: Fen; readonly debtFen: Fen; readonly claimedFen: Fen };
   readonly unsettledTaps: number;
   readonly accounts: Awaited<ReturnType<typeof readAccountTotals>>;
 };
@@ -72,6 +74,11 @@ export function readDayBooks(database: Database, serviceDate: IsoDate): Promise<
     >`
       select outcome, cause, count(*) as journeys, coalesce(sum(fare_fen), 0)::text as fare from journey
       where service_date = ${serviceDate} group by outcome, cause order by outcome, cause`;
+    const [adjusted] = await sql<{ charged: string; debt: string; claimed: string }[]>`
+      select coalesce(sum(fare_fen - charged_fen) filter (where bank_id is not null), 0)::text as charged,
+        coalesce(sum(fare_fen - charged_fen) filter (where bank_id is null), 0)::text as debt,
+        coalesce(sum(coalesce(claimed_fen, 0) - coalesce(charged_claimed_fen, 0)), 0)::text as claimed
+      from fare_adjustment where service_date = ${serviceDate}`;
     const [unsettled] = await sql<{ taps: number }[]>`
       select count(*) as taps from unsettled_tap where service_date = ${serviceDate}`;
     return {
@@ -90,6 +97,11 @@ export function readDayBooks(database: Database, serviceDate: IsoDate): Promise<
         claimedFen: fen(Number(row.claimed)),
       })),
       outcomeFares: outcomeFares.map(({ fare, ...row }) => ({ ...row, fareFen: fen(Number(fare)) })),
+      adjusted: {
+        chargedFen: fen(Number(adjusted?.charged ?? 0)),
+        debtFen: fen(Number(adjusted?.debt ?? 0)),
+        claimedFen: fen(Number(adjusted?.claimed ?? 0)),
+      },
       unsettledTaps: unsettled?.taps ?? 0,
       accounts: await readAccountTotals(sql),
     };

@@ -10,6 +10,7 @@ import { fen } from '@tapgate/sdk/wire/money';
 import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { accountsFor } from '../ledger/chart-of-accounts.ts';
+import { postAdjustment } from '../ledger/post-adjustment.ts';
 import { postFare } from '../ledger/post-fare.ts';
 import { insertPostings, openAccounts } from './ledger-postings.ts';
 import { sealRecord } from './sealed-record.ts';
@@ -301,6 +302,57 @@ async function writeJourney(sql: postgres.Sql, journey: FixtureJourney, token: B
       journey.claim === undefined ? null : { funder: FUNDER, claimedFen: fen(journey.claim.claimedFen) },
   });
   await insertPostings(sql, postings);
+}
+
+/** A change of a settled journey, as settling leaves it behind a late ride. */
+export type FixtureAdjustment = {
+  readonly of: FixtureJourney;
+  readonly cause: FixtureJourney;
+  readonly chargedFen: number;
+  readonly fareFen: number;
+  readonly claims?: readonly [beforeFen: number, afterFen: number];
+};
+
+/** Rows and postings of adjustments, in the order given. A journey is adjusted once for each cause. */
+export async function writeAdjusted(
+  sql: postgres.Sql,
+  adjustments: readonly FixtureAdjustment[],
+): Promise<void> {
+  for (const { of, cause, chargedFen, fareFen, claims } of adjustments) {
+    const [ride, late] = [of.taps[0], cause.taps[0]];
+    if (ride === undefined || late === undefined) throw new Error('a journey of the fixture has a tap');
+    const [journeyId, causeJourneyId] = [journeyIdOf(ride), journeyIdOf(late)];
+    const adjustmentId = sm3(Buffer.from('fixture'), journeyId, causeJourneyId).slice(0, 16);
+    const outcome = of.outcome === 'debt' ? 'debt' : 'chargeable';
+    const claim = (
+      claimedFen: number | undefined,
+    ): { funder: string; claimedFen: ReturnType<typeof fen> } | null =>
+      claimedFen === undefined || claimedFen === 0 ? null : { funder: FUNDER, claimedFen: fen(claimedFen) };
+    const [before, after] = [claim(claims?.[0]), claim(claims?.[1])];
+    await sql`insert into fare_adjustment ${sql({
+      adjustment_id: Buffer.from(adjustmentId),
+      service_date: of.serviceDate,
+      pan_token: tokenOf(of.card),
+      journey_id: journeyId,
+      cause_journey_id: causeJourneyId,
+      bank_id: outcome === 'debt' ? null : of.bankId,
+      rail: of.rail,
+      charged_fen: chargedFen,
+      fare_fen: fareFen,
+      concession_rule_id: after === null ? null : 'senior',
+      charged_funder: before?.funder ?? null,
+      charged_claimed_fen: before?.claimedFen ?? null,
+      funder: after?.funder ?? null,
+      claimed_fen: after?.claimedFen ?? null,
+      trace: sql.json([]),
+    })}`;
+    const postings = postAdjustment({
+      ...{ adjustmentId, outcome, operatorId: OPERATOR, purse: 'bank' },
+      ...{ chargedFen: fen(chargedFen), fareFen: fen(fareFen), claimedBefore: before, claimedAfter: after },
+      serviceDate: isoDate(cause.serviceDate),
+    });
+    await insertPostings(sql, postings);
+  }
 }
 
 export const journeyIdOf = (tap: FixtureTap): Buffer =>

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { findCivilDay } from '@tapgate/gateway/calendar/civil-day';
 import type { DayTypeCalendar } from '@tapgate/gateway/calendar/day-types';
+import { clearingTies } from '@tapgate/gateway/clearing/clearing-ties';
+import { loadClearingProfiles } from '@tapgate/gateway/clearing/load-clearing-profiles';
 import { startTestDatabase, type TestDatabase } from '@tapgate/gateway/database/test-database';
 import { buildRuleBook, loadRuleSetFile } from '@tapgate/gateway/fares/load-rule-sets';
 import type { RuleBook } from '@tapgate/gateway/fares/rule-book';
@@ -10,8 +14,12 @@ import { recomputeTrace, type TraceStep } from '@tapgate/gateway/fares/trace';
 import { findTerminal, type FixtureCard } from '@tapgate/gateway/intake/signed-taps.fixture';
 import { openTestApp, openTestWorld, type TestWorld } from '@tapgate/gateway/intake/test-gateway.fixture';
 import { TestRides } from '@tapgate/gateway/intake/test-rides.fixture';
+import { closeDay } from '@tapgate/gateway/jobs/close-day';
 import { priceHeldJourneys } from '@tapgate/gateway/jobs/price-held';
 import { settleAll } from '@tapgate/gateway/jobs/settle-taps';
+import { readClearingBooks } from '@tapgate/gateway/store/clearing-books';
+import { DataKeys } from '@tapgate/gateway/store/data-keys';
+import { isoDate } from '@tapgate/sdk/wire/identifiers';
 
 // A bus uploads a ride three weeks late. It is priced by its own time; what it changes in the month becomes entries beside the fares
 // that were charged; and whatever came when, the rider owes what the order of the rides would have cost.
@@ -20,6 +28,58 @@ type Json = Record<string, unknown>;
 const dayOf = (day: number): number => Date.parse(`2026-11-${String(day).padStart(2, '0')}T12:00:00+08:00`);
 const NOW_MS = dayOf(24);
 
+type AskedLine = { readonly pan: string; readonly serviceDate: string; readonly fen: number };
+type ReadFile = {
+  readonly charges: readonly AskedLine[];
+  readonly changes: readonly (AskedLine & { readonly reason: string; readonly presentedOn: string })[];
+};
+
+/** Reads `deferred-charge` edition 2 after its page, and adds up for itself what its trailer says. */
+function readChargeFile(text: string): ReadFile {
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('|'));
+  assert.deepEqual(lines[0]?.slice(0, 3), ['H', 'TGDC', '2']);
+  const of = (letter: string): string[][] => lines.filter(([first]) => first === letter);
+  const charges = of('C').map(([, , pan = '', , , serviceDate = '', fen]) => ({
+    ...{ pan, serviceDate },
+    fen: Number(fen),
+  }));
+  const changes = of('A').map((line) => {
+    const [
+      ,
+      ,
+      ,
+      pan = '',
+      ,
+      serviceDate = '',
+      ,
+      ,
+      ,
+      before,
+      after,
+      difference,
+      reason = '',
+      presentedOn = '',
+    ] = line;
+    assert.equal(Number(after) - Number(before), Number(difference));
+    return { pan, serviceDate, fen: Number(difference), reason, presentedOn };
+  });
+  const sum = (amounts: readonly number[]): number => amounts.reduce((total, one) => total + one, 0);
+  const differences = changes.map(({ fen }) => fen);
+  assert.deepEqual(
+    lines.at(-1)?.map((field) => (field === 'Z' ? field : Number(field))),
+    [
+      ...['Z', charges.length, of('T').length, sum(charges.map(({ fen }) => fen)), changes.length],
+      sum(differences.filter((fen) => fen > 0)),
+      -sum(differences.filter((fen) => fen < 0)) || 0,
+      sum(charges.map(({ fen }) => fen)) + sum(differences),
+    ],
+  );
+  return { charges, changes };
+}
+
 describe('rides that come late or wait for their fare', () => {
   let server: TestDatabase;
   let world: TestWorld;
@@ -27,6 +87,8 @@ describe('rides that come late or wait for their fare', () => {
   let gateway: ReturnType<typeof openTestApp>;
   let rides: TestRides;
   let nowMs = NOW_MS;
+
+  const outDir = mkdtempSync(path.join(tmpdir(), 'tapgate-late-'));
 
   before(async () => {
     server = await startTestDatabase();
@@ -42,6 +104,7 @@ describe('rides that come late or wait for their fare', () => {
     await gateway.stop();
     await world.database.close();
     await server.stop();
+    rmSync(outDir, { recursive: true, force: true });
   });
 
   const newCard = (): FixtureCard => rides.newCard();
@@ -177,6 +240,81 @@ describe('rides that come late or wait for their fare', () => {
       adjusted: 0,
     });
     assert.equal(await balance('2010'), booked);
+  });
+
+  /** Closes a date, and reads what its files say as their party would: by the published descriptions, from the bytes alone. */
+  async function closeDate(date: string): Promise<ReadFile[]> {
+    const dataKeys = new DataKeys(world.database, world.keys);
+    const closed = await closeDay(
+      {
+        ...{ database: world.database, keys: world.keys, calendar: world.calendar, outDir },
+        dataKeyOf: (serviceDate) => dataKeys.forReading(serviceDate),
+        profiles: loadClearingProfiles(),
+      },
+      { clearingDate: isoDate(date), cutAtMs: nowMs },
+    );
+    assert.ok('batches' in closed, JSON.stringify(closed));
+    return closed.batches.flatMap(({ file }) =>
+      file?.endsWith('.txt') === true
+        ? [readChargeFile(readFileSync(path.join(outDir, file), 'latin1'))]
+        : [],
+    );
+  }
+
+  /** What a card is asked for by files, all of its charges and differences. */
+  const askedOf = (files: readonly ReadFile[], { pan }: FixtureCard): number[] =>
+    files.flatMap(({ charges, changes }) =>
+      [...charges, ...changes].filter((line) => line.pan === pan).map((line) => line.fen),
+    );
+  const sumOf = (amounts: readonly number[]): number => amounts.reduce((sum, one) => sum + one, 0);
+
+  test('what rides that came late change reaches the bank once, in the next file, and the books tie', async () => {
+    // What the stories before this one left is in the first files, its adjustments beside the rides that they change.
+    const first = await closeDate('2026-11-24');
+    assert.ok(first.some(({ changes }) => changes.some(({ reason }) => reason === 'late_price')));
+
+    const card = newCard();
+    const names: string[] = [];
+    for (const day of [1, 2, 4, 5, 6, 7]) names[day - 1] = await tap(card, dayOf(day), day);
+    await settleAll({ ...world, ruleBook: tiers });
+    const second = await closeDate('2026-11-25');
+    assert.deepEqual(askedOf(second, card), [200, 200, 200, 160, 160, 100]);
+
+    names[2] = await tap(card, dayOf(3), 3);
+    await settleAll({ ...world, ruleBook: tiers });
+    const third = await closeDate('2026-11-26');
+    const lines = third.flatMap(({ changes }) => changes.filter(({ pan }) => pan === card.pan));
+    assert.deepEqual(
+      lines.map((line) => [line.serviceDate, line.fen, line.reason, line.presentedOn]),
+      [
+        ['2026-11-04', -40, 'late_ride', '2026-11-25'],
+        ['2026-11-06', -60, 'late_ride', '2026-11-25'],
+        ['2026-11-07', 100, 'late_ride', '2026-11-25'],
+      ],
+    );
+    assert.deepEqual(
+      sumOf(askedOf([...second, ...third], card)),
+      sumOf((await owed(names)).map(Number)),
+      'the files of a card come to what its rider owes',
+    );
+    const none = await closeDate('2026-11-27');
+    assert.deepEqual(
+      none.flatMap(({ changes }) => changes),
+      [],
+      'nothing is taken twice',
+    );
+
+    const all = [...first, ...second, ...third, ...none];
+    const asked = sumOf(
+      all.flatMap(({ charges, changes }) => [...charges, ...changes].map((line) => line.fen)),
+    );
+    assert.deepEqual(
+      await Promise.all(['1110', '1115', '2020', '1120'].map(balance)),
+      [asked, 0, 0, 0],
+      'banks owe what the files ask for; nothing waits to be charged or given back',
+    );
+    const torn = clearingTies(await readClearingBooks(world.database)).filter(({ equal }) => !equal);
+    assert.deepEqual(torn, []);
   });
 
   test('a ride beyond the calendar is held where the day matters, and priced when the year arrives', async () => {

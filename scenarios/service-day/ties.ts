@@ -51,7 +51,10 @@ export function tiesOf(result: ServiceDayResult, files: readonly SentFile[]): Ti
     tie(
       'banks are charged',
       ['files, re-read', total(presented)],
-      ['fares of chargeable journeys, by SQL', fares('chargeable')],
+      [
+        'fares of chargeable journeys and their adjustments, by SQL',
+        fares('chargeable') + books.adjusted.chargedFen,
+      ],
     ),
     tie('banks owe', ['files, re-read', total(presented)], ['ledger 1110, all banks', balance('1110')]),
     tie('nothing charged is left unbilled', ['ledger 1115, all banks', balance('1115')], ['a closed day', 0]),
@@ -59,16 +62,29 @@ export function tiesOf(result: ServiceDayResult, files: readonly SentFile[]): Ti
     tie(
       'the funder is claimed',
       ['claim, re-read', total(claims)],
-      ['concessions, by SQL', sum(books.concessions, (row) => row.claimedFen)],
+      [
+        'concessions and their adjustments, by SQL',
+        sum(books.concessions, (row) => row.claimedFen) + books.adjusted.claimedFen,
+      ],
     ),
-    tie('riders owe', ['ledger 1120', balance('1120')], ['fares of debts, by SQL', fares('debt')]),
+    tie(
+      'riders owe',
+      ['ledger 1120', balance('1120')],
+      ['fares of debts and their adjustments, by SQL', fares('debt') + books.adjusted.debtFen],
+    ),
+    tie('nothing waits to be given back', ['ledger 2020', balance('2020')], ['a closed day', 0]),
     tie('losses', ['ledger 5020', balance('5020')], ['losses at list fare, by SQL', fares('loss')]),
     tie(
       'operators earned what travelled',
       ['ledger 2010, all operators', -balance('2010')],
       [
         'charged + debt + loss + claimed',
-        fares('chargeable') + fares('debt') + fares('loss') + total(claims),
+        fares('chargeable') +
+          fares('debt') +
+          fares('loss') +
+          books.adjusted.chargedFen +
+          books.adjusted.debtFen +
+          total(claims),
       ],
     ),
     tie(

@@ -6,7 +6,12 @@ import fc from 'fast-check';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
 import { missing, SHARED_FOLDER } from '../../../test-requirements.ts';
-import { NO_ADJUSTMENTS, type BatchIdentity, type PresentedTap, type Presentment } from '../clearing-batch.ts';
+import {
+  NO_ADJUSTMENTS,
+  type BatchIdentity,
+  type PresentedTap,
+  type Presentment,
+} from '../clearing-batch.ts';
 import { encodeCut } from '../fixed-width.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import { loadClearingProfiles } from '../load-clearing-profiles.ts';
@@ -176,7 +181,11 @@ function write(items: readonly Presentment[]): Buffer {
     return written;
   });
   const totalFen = fen(items.reduce((sum, item) => sum + item.amountFen, 0));
-  return Buffer.concat([format.head, ...bytes, format.tail({ records: items.length, totalFen }, NO_ADJUSTMENTS)]);
+  return Buffer.concat([
+    format.head,
+    ...bytes,
+    format.tail({ records: items.length, totalFen }, NO_ADJUSTMENTS),
+  ]);
 }
 
 test('what the writer writes is, byte for byte, what was typed by hand', () => {

@@ -263,7 +263,8 @@ export class DeferredChargeReader implements FormatReader {
     if (Number(charges) !== this.#records || Number(taps) !== this.#taps) this.#add('count_wrong');
     if (Number(total) !== this.#sum) this.#add('sum_wrong');
     if (this.#edition === 1) return;
-    for (const code of this.#adjustments.judgeSums({ lines, extra, reduced, net }, this.#sum)) this.#add(code);
+    for (const code of this.#adjustments.judgeSums({ lines, extra, reduced, net }, this.#sum))
+      this.#add(code);
   }
 
   #add(code: InspectionCode): void {

@@ -3,10 +3,16 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { fen } from '@tapgate/sdk/wire/money';
-import { NO_ADJUSTMENTS, type BatchIdentity, type DeferredCharge, type PresentedTap } from '../clearing-batch.ts';
+import {
+  NO_ADJUSTMENTS,
+  type Adjustment,
+  type BatchIdentity,
+  type DeferredCharge,
+  type PresentedTap,
+} from '../clearing-batch.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import { deferredCharge } from './deferred-charge.ts';
-import { DeferredChargeReader, type ReadCharge } from './deferred-charge-reader.ts';
+import { DeferredChargeReader, type ReadAdjustment, type ReadCharge } from './deferred-charge-reader.ts';
 
 const BATCH: BatchIdentity = {
   party: 'BANK1',
@@ -81,7 +87,11 @@ function write(charges: readonly DeferredCharge[]): Buffer {
     return bytes;
   });
   const totalFen = fen(charges.reduce((sum, charge) => sum + charge.amountFen, 0));
-  return Buffer.concat([format.head, ...items, format.tail({ records: charges.length, totalFen }, NO_ADJUSTMENTS)]);
+  return Buffer.concat([
+    format.head,
+    ...items,
+    format.tail({ records: charges.length, totalFen }, NO_ADJUSTMENTS),
+  ]);
 }
 
 function read(bytes: Uint8Array): { inspection: Inspection; charges: ReadCharge[] } {
@@ -214,4 +224,139 @@ test('a line without an end does not fill the memory', () => {
 
 test('a station that holds a bar is no line of this format', () => {
   assert.throws(() => write([{ ...CHARGE, taps: [tap({ stationId: 'A|B' }, {})] }]), /bar/);
+});
+
+// Edition 2, typed by hand from the same page: the charge above, then what two late rides changed.
+const ID = (digit: string): string => digit.repeat(32);
+const EDITION_2 = HAND_TYPED.replace('|TGDC|1|', '|TGDC|2|').replace(
+  'Z|1|2|300\n',
+  [
+    `A|1|${ID('A')}|6299990000000000012|01|2026-11-20|GATE0001|21|0015|300|260|-40|late_ride|2026-11-20`,
+    `A|2|${ID('B')}|6299990000000000012|01|2026-11-20|GATE0001|21|0015|260|0|-260|late_price|2026-11-20`,
+    `A|3|${ID('C')}|6299990000000000020|01|2026-11-02|GATE0001|7|0003|100|200|+100|late_ride|2026-11-03`,
+    'Z|1|2|300|3|100|300|100',
+    '',
+  ].join('\n'),
+);
+
+const change = (
+  digit: string,
+  chargedFen: number,
+  fareFen: number,
+  more: Partial<Adjustment>,
+): Adjustment => ({
+  ...{ adjustmentId: ID(digit), serviceDate: isoDate('2026-11-20'), psn: 1, tap: tap({}, {}) },
+  ...{ merchant: null, chargedFen: fen(chargedFen), fareFen: fen(fareFen), reason: 'late_ride' },
+  presentedOn: isoDate('2026-11-20'),
+  ...more,
+});
+
+test('edition 2 typed by hand reads with its signed total, and the writer writes the same bytes', () => {
+  const read2: ReadAdjustment[] = [];
+  const reader = new DeferredChargeReader(
+    null,
+    () => undefined,
+    (adjustment) => read2.push(adjustment),
+  );
+  reader.push(Buffer.from(EDITION_2));
+  assert.deepEqual(reader.end(), {
+    ...{ format: 'deferred-charge', schemaValid: true, businessValid: true, errors: [] },
+    records: 4,
+    totals: [{ currency: 'CNY', minor: 100 }],
+  });
+  assert.deepEqual(
+    read2.map((one) => [one.terminalId, one.tapSequence, one.differenceFen, one.presentedOn]),
+    [
+      ['GATE0001', 21, -40, '2026-11-20'],
+      ['GATE0001', 21, -260, '2026-11-20'],
+      ['GATE0001', 7, 100, '2026-11-03'],
+    ],
+  );
+  const format = deferredCharge(BATCH, { ...BANK, edition: 2 });
+  const charge = format.item(CHARGE, 1);
+  assert.ok(!('withheld' in charge));
+  const earlier = tap({ pan: '6299990000000000020', tapSequence: 7 }, { '9F36': '0003' });
+  const changes = [
+    change('A', 300, 260, {}),
+    change('B', 260, 0, { reason: 'late_price' }),
+    change('C', 100, 200, {
+      ...{ tap: earlier, serviceDate: isoDate('2026-11-02'), presentedOn: isoDate('2026-11-03') },
+    }),
+  ].map((one, index) => {
+    const bytes = format.change?.(one, index + 2, index + 1);
+    assert.ok(bytes instanceof Uint8Array);
+    return bytes;
+  });
+  const sums = { records: 3, extraFen: fen(100), reducedFen: fen(300) };
+  const tail = format.tail({ records: 1, totalFen: fen(300) }, sums);
+  assert.equal(Buffer.concat([format.head, charge, ...changes, tail]).toString('latin1'), EDITION_2);
+});
+
+test('a total of edition 2 may be below zero', () => {
+  const file = EDITION_2.replace(/A\|3.*\n/, '')
+    .replace(/\nC\|[\s\S]*?(?=\nA\|1)/, '')
+    .replace('Z|1|2|300|3|100|300|100', 'Z|0|0|0|2|0|300|-300');
+  const { inspection } = read(Buffer.from(file));
+  assert.deepEqual([inspection.errors, inspection.totals], [[], [{ currency: 'CNY', minor: -300 }]]);
+});
+
+const CHANGES_2: readonly (readonly [what: string, from: string, to: string, code: string])[] = [
+  ['an adjustment of zero', '|300|260|-40|', '|300|300|+0|', 'adjustment_zero'],
+  ['more given back than was charged', '|260|0|-260|', '|260|-10|-270|', 'adjustment_beyond_original'],
+  ['a difference that is not one', '|300|260|-40|', '|300|260|-50|', 'adjustment_arithmetic_wrong'],
+  ['a difference without a sign', '|+100|', '|100|', 'field_not_digits'],
+  ['a reason that nobody knows', '|late_price|', '|because|', 'adjustment_reason_unknown'],
+  [
+    'a change that does not go on from the one before it',
+    '|260|0|-260|',
+    '|270|10|-260|',
+    'adjustment_out_of_turn',
+  ],
+  ['a ride of a later file', '|late_ride|2026-11-03', '|late_ride|2026-11-21', 'adjustment_out_of_turn'],
+  ['an adjustment that comes twice', ID('B'), ID('A'), 'id_repeated'],
+  ['numbers that do not count up', 'A|3|', 'A|4|', 'item_number_wrong'],
+  ['a wrong count of adjustments', '|3|100|300|100\n', '|4|100|300|100\n', 'count_wrong'],
+  ['a wrong sum of extras', '|3|100|300|100\n', '|3|101|300|100\n', 'sum_wrong'],
+  ['a wrong sum given back', '|3|100|300|100\n', '|3|100|301|100\n', 'sum_wrong'],
+  ['a wrong signed total', '|3|100|300|100\n', '|3|100|300|-100\n', 'sum_wrong'],
+  ['an adjustment in edition 1', '|TGDC|2|', '|TGDC|1|', 'line_malformed'],
+  [
+    'a charge behind an adjustment',
+    'Z|1|2|300|3',
+    `${HAND_TYPED.split('\n')[1] ?? ''}\nZ|1|2|300|3`,
+    'line_misplaced',
+  ],
+];
+
+for (const [what, from, to, code] of CHANGES_2) {
+  test(`refused in edition 2: ${what}`, () => {
+    assert.ok(EDITION_2.includes(from));
+    const { inspection } = read(Buffer.from(EDITION_2.replace(from, to)));
+    assert.ok(
+      inspection.errors.some((error) => error.code === code),
+      JSON.stringify(inspection.errors),
+    );
+  });
+}
+
+test('edition 2 cut off at any byte is refused by name', () => {
+  const file = Buffer.from(EDITION_2);
+  for (let bytes = 1; bytes < file.length; bytes += 1)
+    assert.equal(read(file.subarray(0, bytes)).inspection.schemaValid, false, `at ${bytes}`);
+});
+
+test('no bit of an adjustment flips unseen but in the names of places and cards', () => {
+  const start = EDITION_2.indexOf('|300|260|-40|');
+  for (const [from, bytes] of [
+    [start + 1, 11],
+    [EDITION_2.indexOf('Z|') + 2, 21],
+  ] as const) {
+    for (let at = from; at < from + bytes; at += 1) {
+      for (let bit = 0; bit < 8; bit += 1) {
+        const flipped = Buffer.from(EDITION_2);
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
+        assert.ok(read(flipped).inspection.errors.length > 0, `byte ${at} bit ${bit}`);
+      }
+    }
+  }
 });

@@ -55,7 +55,13 @@ const CHANGE_COLUMNS = [
 const BYTE_ORDER_MARK = '\ufeff';
 
 export function subsidyClaim(batch: BatchIdentity, edition: 1 | 2): BatchFormat<ClaimedRide, ClaimChange> {
-  const title = ['TapGate subsidy claim', String(edition), batch.party, batch.clearingDate, String(batch.sequence)];
+  const title = [
+    'TapGate subsidy claim',
+    String(edition),
+    batch.party,
+    batch.clearingDate,
+    String(batch.sequence),
+  ];
   return {
     head: Buffer.from(`${BYTE_ORDER_MARK}${csvLine(title)}${csvLine(CLAIM_COLUMNS)}`, 'utf8'),
     item: (ride) => Buffer.from(csvLine(rideFields(ride)), 'utf8'),

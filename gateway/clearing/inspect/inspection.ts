@@ -126,7 +126,10 @@ export const INSPECTION_CODES = {
     of: 'business',
     text: 'An adjustment does not begin where the one before it of the same ride ended, or its ride is in a later file.',
   },
-  adjustment_reason_unknown: { of: 'business', text: 'An adjustment has a reason that nobody here agreed on.' },
+  adjustment_reason_unknown: {
+    of: 'business',
+    text: 'An adjustment has a reason that nobody here agreed on.',
+  },
   claim_arithmetic_wrong: { of: 'business', text: 'The shortfall is not the list fare less the fare.' },
   currency_not_of_profile: { of: 'business', text: 'A currency is not the one of the profile.' },
   bank_not_of_profile: { of: 'business', text: 'A bank is not the one of the profile.' },

@@ -253,7 +253,10 @@ export const clearingBatch = pgTable(
     uniqueIndex('clearing_batch_adjusted_once')
       .on(table.party, table.kind, table.afterAdjustedNo)
       .where(sql`${table.upToAdjustedNo} > ${table.afterAdjustedNo}`),
-    check('clearing_batch_adjustments_not_negative', sql`${table.extraFen} >= 0 and ${table.reducedFen} >= 0`),
+    check(
+      'clearing_batch_adjustments_not_negative',
+      sql`${table.extraFen} >= 0 and ${table.reducedFen} >= 0`,
+    ),
   ],
 );
 
