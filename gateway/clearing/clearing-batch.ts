@@ -155,9 +155,7 @@ export function netFen({ totalFen }: BatchTotals, { extraFen, reducedFen }: Adju
 }
 
 /** Why a format cannot say an adjustment: it stays in the books as it is, and the manifest names it. */
-export const HOLDING_CAUSES = ['credit_not_collectable', 'no_certificate'] as const;
-export type HoldingCause = (typeof HOLDING_CAUSES)[number];
-export type Held = { readonly held: HoldingCause };
+export type Held = { readonly held: 'credit_not_collectable' | 'no_certificate' };
 
 /**
  * Why a charged journey may not be sent as it stands. Its money goes to suspense with this cause (clearing.md section 0, rule 9): it

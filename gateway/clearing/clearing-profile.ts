@@ -79,15 +79,22 @@ export const clearingProfileSchema = z.strictObject({
       perHundredThousand: z.int().min(0).max(100_000),
     }),
   ),
-  tc526: z.strictObject({
-    header: z.string(),
-    trailer: z.string(),
-    constants,
-    /** how a refund of a purchase is marked; null while the bank has not said: adjustments of its purchases wait */
-    refund: z
-      .strictObject({ transactionCode: z.string().regex(/^\d{3}$/), reasonCode: z.string().max(4) })
-      .nullable(),
-  }),
+  tc526: z
+    .strictObject({
+      header: z.string(),
+      /** under `refund` it must also say how many there are and what they come to */
+      trailer: z.string(),
+      constants,
+      /** how a refund of a purchase is marked; null while the bank has not said: adjustments of its purchases wait */
+      refund: z
+        .strictObject({ transactionCode: z.string().regex(/^\d{3}$/), reasonCode: z.string().max(4) })
+        .nullable(),
+    })
+    .refine(
+      ({ refund, trailer }) =>
+        refund === null || (trailer.includes('{refunds') && trailer.includes('{refundFen')),
+      'a trailer of files with refunds says {refunds} and {refundFen}',
+    ),
 });
 
 export type ClearingProfile = z.infer<typeof clearingProfileSchema>;

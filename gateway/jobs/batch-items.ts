@@ -49,6 +49,10 @@ export type ChangePiece<Change> = {
   readonly changes: readonly {
     readonly change: Change;
     readonly adjustmentId: Uint8Array;
+    /** the ride, by its journey's id */
+    readonly ride: string;
+    /** an earlier change of the ride is held: this one cannot be carried without it */
+    readonly followsHeld: boolean;
     readonly differenceFen: number;
   }[];
   readonly withheld: readonly UnpresentedAdjustment[];
@@ -273,7 +277,12 @@ export async function* adjustments(
       }
       const [first] = read;
       if (first === undefined) throw new RangeError('what was read is a tap');
-      changes.push({ change: adjustmentOf(ride, first.tap, merchants), adjustmentId, differenceFen });
+      changes.push({
+        change: adjustmentOf(ride, first.tap, merchants),
+        ride: upperHex(ride.journeyId),
+        followsHeld: ride.followsHeld,
+        ...{ adjustmentId, differenceFen },
+      });
     });
     yield { changes, withheld };
   }
@@ -306,6 +315,8 @@ export async function* claimChanges(
         concessionRuleId: concessionRuleId ?? '',
       },
       adjustmentId,
+      ride: upperHex(journeyId),
+      followsHeld: false,
       differenceFen: claim.afterFen - claim.beforeFen,
     }));
     yield { changes, withheld: [] };

@@ -97,13 +97,18 @@ async function writeChanges<Item, Change>(
 ): Promise<Pick<BuiltFile, 'adjustments' | 'unpresented'>> {
   let adjustments = NO_ADJUSTMENTS;
   const unpresented: UnpresentedAdjustment[] = [];
+  const heldRides = new Set<string>();
   for await (const { changes, withheld } of pieces) {
     unpresented.push(...withheld);
-    for (const { change, adjustmentId, differenceFen } of changes) {
+    for (const { change, ride, followsHeld, adjustmentId, differenceFen } of changes) {
       if (format.change === undefined) throw new RangeError('a format without changes takes none');
       const changeNo = adjustments.records + 1;
-      const bytes = format.change(change, items + changeNo, changeNo);
+      const bytes =
+        followsHeld || heldRides.has(ride)
+          ? { held: 'follows_held' }
+          : format.change(change, items + changeNo, changeNo);
       if ('held' in bytes) {
+        heldRides.add(ride);
         unpresented.push({ adjustmentId, state: 'held', cause: bytes.held, differenceFen });
         continue;
       }

@@ -202,14 +202,26 @@ test('random days with adjustments tie to the fen, whatever a bank takes', async
     [],
   );
   const held = parties.flatMap((one) => one.unpresented.filter(({ state }) => state === 'held'));
-  assert.deepEqual([...new Set(held.map(({ cause }) => cause))], ['credit_not_collectable']);
+  assert.deepEqual([...new Set(held.map(({ cause }) => cause))], ['credit_not_collectable', 'follows_held']);
   const heldFen = held.reduce((sum, one) => sum + one.reducedFen, 0);
+  const heldExtraFen = held.reduce((sum, one) => sum + one.extraFen, 0);
   assert.ok(heldFen > 0);
+  // Nobody is asked for more than a ride ever cost: what follows a credit that is held is held with it.
+  const asksTooMuch = await database.hot`
+    select from journey j join fare_adjustment a using (pan_token, journey_id) where j.outcome = 'chargeable'
+    group by j.journey_id, j.fare_fen
+    having j.fare_fen + sum(a.fare_fen - a.charged_fen) filter (
+      where not exists (select from unpresented_adjustment u where u.adjustment_id = a.adjustment_id)) > greatest(j.fare_fen, max(a.fare_fen))`;
+  assert.equal(asksTooMuch.length, 0);
   assert.equal(await ledger('2020'), -heldFen);
   const debtors = standing
     .filter(({ of }) => of.outcome === 'debt')
     .reduce((sum, one) => sum + one.fareFen, 0);
-  assert.equal(await ledger('1120'), debtors, 'what debtors owe, and nothing else');
+  assert.equal(
+    await ledger('1120'),
+    debtors + heldExtraFen,
+    'what debtors owe and what is held, and nothing else',
+  );
   t.diagnostic(`${standing.length} rides, ${adjusted} changes, ${heldFen} fen held`);
 });
 

@@ -45,7 +45,7 @@ export function makeBatchFile(
       const merchants = new Map(Object.entries(terms.merchants));
       const items = presentments(source, batch.party, profile.tapAgeMaxDays, merchants);
       const changes = adjustments(source, batch, terms);
-      return buildFile(place, cupTc526(batch, profile), items, changes, watch);
+      return buildFile(place, cupTc526(batch, profile, cut.cutAtMs), items, changes, watch);
     }
     case 'deferred_charge': {
       const items = deferredCharges(source, batch.party, profile.tapAgeMaxDays);

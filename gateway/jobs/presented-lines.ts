@@ -78,7 +78,7 @@ export async function presentedLines(
       const batch = { ...identity, kind: 'offline_purchase' } as const;
       const items = presentments(source, bank.bankId, profile.tapAgeMaxDays, parties.merchants);
       const show = (bytes: Uint8Array): string => iconv.decode(Buffer.from(bytes), 'gb18030');
-      lines.push(...(await linesOf(batch, cupTc526(batch, profile), items, ({ tap }) => [tap], show)));
+      lines.push(...(await linesOf(batch, cupTc526(batch, profile, 0), items, ({ tap }) => [tap], show)));
     } else {
       const batch = { ...identity, kind: 'deferred_charge' } as const;
       const items = deferredCharges(source, bank.bankId, profile.tapAgeMaxDays);

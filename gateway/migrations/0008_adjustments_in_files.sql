@@ -17,6 +17,7 @@ CREATE TABLE "unpresented_adjustment" (
 	CONSTRAINT "unpresented_adjustment_not_zero" CHECK ("unpresented_adjustment"."difference_fen" <> 0)
 );
 --> statement-breakpoint
+CREATE UNIQUE INDEX "unpresented_adjustment_once" ON "unpresented_adjustment" USING btree ("adjustment_id");--> statement-breakpoint
 ALTER TABLE "fare_adjustment" DROP CONSTRAINT "fare_adjustment_changes";--> statement-breakpoint
 ALTER TABLE "clearing_batch" ADD COLUMN "adjustments" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "clearing_batch" ADD COLUMN "extra_fen" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint

@@ -23,6 +23,7 @@ export async function findTakenUpTo(
 /** What changed in a charged ride, with the record of its first tap as the database has it. */
 export type AdjustedRide = {
   readonly adjustmentId: Buffer;
+  readonly journeyId: Buffer;
   readonly serviceDate: IsoDate;
   readonly psn: number;
   readonly lineId: string;
@@ -34,6 +35,8 @@ export type AdjustedRide = {
   /** the batch of that date is made, so that it is known what became of the ride in it */
   readonly isRideMade: boolean;
   readonly isRideWithheld: boolean;
+  /** an earlier change of the ride is held by a batch */
+  readonly followsHeld: boolean;
   readonly tap: SealedTap | null;
 };
 
@@ -54,6 +57,7 @@ export async function* streamAdjustedRides(
     session<
       {
         adjustment_id: Buffer;
+        journey_id: Buffer;
         service_date: string;
         psn: number;
         line_id: string;
@@ -65,9 +69,10 @@ export async function* streamAdjustedRides(
         presented_on: string | null;
         is_made: boolean;
         is_withheld: boolean;
+        follows_held: boolean;
       }[]
     >`
-      select a.adjustment_id, a.service_date::text, j.psn, j.line_id, a.charged_fen, a.fare_fen,
+      select a.adjustment_id, a.journey_id, a.service_date::text, j.psn, j.line_id, a.charged_fen, a.fare_fen,
         coalesce(j.entry_terminal_id, j.exit_terminal_id) as terminal_id,
         coalesce(j.entry_tap_sequence, j.exit_tap_sequence) as tap_sequence,
         exists (select from journey cause
@@ -76,7 +81,9 @@ export async function* streamAdjustedRides(
         exists (select from clearing_batch made
           where made.party = ${party} and made.kind = ${kind} and made.clearing_date = cut.clearing_date) as is_made,
         exists (select from withheld_presentment held where held.party = ${party} and held.kind = ${kind}
-          and held.clearing_date = cut.clearing_date and held.journey_id = a.journey_id) as is_withheld
+          and held.clearing_date = cut.clearing_date and held.journey_id = a.journey_id) as is_withheld,
+        exists (select from fare_adjustment x join unpresented_adjustment u on u.adjustment_id = x.adjustment_id and u.state = 'held'
+          where x.pan_token = a.pan_token and x.journey_id = a.journey_id and x.adjusted_no < a.adjusted_no) as follows_held
       from fare_adjustment a
       join journey j on j.service_date = a.service_date and j.pan_token = a.pan_token and j.journey_id = a.journey_id
       left join cut_over cut on cut.after_settled_no < j.settled_no and cut.up_to_settled_no >= j.settled_no
@@ -95,6 +102,7 @@ export async function* streamAdjustedRides(
       const tap = tapOf(row.terminal_id, row.tap_sequence);
       return {
         adjustmentId: row.adjustment_id,
+        journeyId: row.journey_id,
         serviceDate: isoDate(row.service_date),
         psn: row.psn,
         lineId: row.line_id,
@@ -104,6 +112,7 @@ export async function* streamAdjustedRides(
         presentedOn: cutDate(row.presented_on),
         isRideMade: row.is_made || row.presented_on === wanted.batch.clearingDate,
         isRideWithheld: row.is_withheld,
+        followsHeld: row.follows_held,
         tap: tap === null ? null : (taps.get(tapName(tap)) ?? null),
       };
     });

@@ -17,7 +17,10 @@ const RECORD = 526;
 const HEADER = 46;
 const TRAILER = 49;
 /** header and trailer of our default profile */
-const OWN_TRAILER = 'TGTC526T01{records:0>10}{totalFen:0>16}             ';
+const OWN_TRAILERS = [
+  'TGTC526T01{records:0>10}{totalFen:0>16}             ',
+  'TGTC526T02{records:0>10}{totalFen:0>13}{refunds:0>6}{refundFen:0>10}',
+];
 
 /**
  * How a field is filled: n digits with zeros in front; d digits, blanks behind; h hex digits, blanks behind; H hex digits, full; a
@@ -62,6 +65,8 @@ export type Tc526Record = {
   readonly psn: string;
   readonly atc: string;
   readonly amountFen: number;
+  /** month to second and trace number of the purchase that this record gives back; null for a purchase */
+  readonly refundOf: string | null;
   readonly merchantName: string;
   readonly field: (from: number, bytes: number) => string;
 };
@@ -73,6 +78,10 @@ export class Tc526Reader implements FormatReader {
   readonly #acts = new ActSet();
   readonly #gb18030 = new TextDecoder('gb18030', { fatal: true });
   readonly #sums = new Map<string, number>();
+  /** given back so far of each purchase, by card and ATC */
+  readonly #refunds = new Map<string, number>();
+  #refundRecords = 0;
+  #refundFen = 0;
   #buffer: Buffer = Buffer.alloc(0);
   #offset = 0;
   #records = 0;
@@ -150,14 +159,43 @@ export class Tc526Reader implements FormatReader {
       const [form, code] = FORMS[fill];
       if (!form.test(field(from, bytes))) this.#findings.add(code, place);
     }
-    this.#judgeValues(field, byteOffset);
+    // A record that names an original transaction gives it back.
+    const original = field(168, 23);
+    const isRefund = original.trim() !== '';
+    this.#judgeValues(field, byteOffset, isRefund);
     const amount = Number(field(26, 12));
     const amountFen = Number.isSafeInteger(amount) ? amount : 0;
+    if (isRefund) this.#judgeRefund(field, byteOffset, amountFen);
     const number = field(38, 3);
     const currency = CURRENCY_OF_NUMBER[number] ?? number;
-    this.#sums.set(currency, (this.#sums.get(currency) ?? 0) + amountFen);
+    this.#sums.set(currency, (this.#sums.get(currency) ?? 0) + (isRefund ? -amountFen : amountFen));
     const pan = field(7, 19).trimEnd();
-    this.#onRecord({ pan, psn: field(288, 3), atc: field(389, 4), amountFen, merchantName, field });
+    this.#onRecord({
+      pan,
+      psn: field(288, 3),
+      atc: field(389, 4),
+      amountFen,
+      merchantName,
+      field,
+      refundOf: isRefund ? original.slice(3, 19) : null,
+    });
+  }
+
+  /** The amount that the card signed stands in 9F02: all refunds of a purchase together give back no more. */
+  #judgeRefund(field: (from: number, bytes: number) => string, byteOffset: number, amountFen: number): void {
+    const add = (code: InspectionCode, from: number): void => {
+      this.#findings.add(code, { byteOffset: byteOffset + from });
+    };
+    this.#refundRecords += 1;
+    this.#refundFen += amountFen;
+    const act = `${field(7, 19)}${field(288, 3)}${field(389, 4)}`;
+    const givenBack = (this.#refunds.get(act) ?? 0) + amountFen;
+    this.#refunds.set(act, givenBack);
+    if (givenBack > Number(field(410, 12))) add('adjustment_beyond_original', 26);
+    if (!/^\d{16}$/.test(field(171, 16))) add('field_not_digits', 171);
+    else if (!isMonthDay(field(171, 4)) || !isTimeOfDay(field(175, 6))) add('date_invalid', 171);
+    const refund = this.#expected?.tc526.refund;
+    if (refund !== undefined && refund?.transactionCode !== field(0, 3)) add('field_value_invalid', 0);
   }
 
   #name(bytes: Buffer, byteOffset: number): string {
@@ -169,7 +207,7 @@ export class Tc526Reader implements FormatReader {
     }
   }
 
-  #judgeValues(field: (from: number, bytes: number) => string, byteOffset: number): void {
+  #judgeValues(field: (from: number, bytes: number) => string, byteOffset: number, isRefund: boolean): void {
     const add = (code: InspectionCode, from: number): void => {
       this.#findings.add(code, { byteOffset: byteOffset + from });
     };
@@ -182,8 +220,10 @@ export class Tc526Reader implements FormatReader {
     if (!/^([0-9A-F]{2})* *$/.test(field(325, 64))) add('field_not_hex', 325);
     if (field(430, 2) !== '40') add('field_value_invalid', 430);
     if (Number(field(26, 12)) === 0) add('amount_zero', 26);
-    if (field(26, 12) !== field(410, 12) || field(38, 3) !== field(422, 3)) add('amounts_differ', 410);
-    if (!this.#acts.add(`${field(7, 19)}${field(288, 3)}${field(389, 4)}`)) add('presentment_repeated', 389);
+    const isSigned = isRefund || field(26, 12) === field(410, 12);
+    if (!isSigned || field(38, 3) !== field(422, 3)) add('amounts_differ', 410);
+    if (!isRefund && !this.#acts.add(`${field(7, 19)}${field(288, 3)}${field(389, 4)}`))
+      add('presentment_repeated', 389);
     if (this.#expected === null) return;
     if (field(38, 3) !== '156') add('currency_not_of_profile', 38);
     if (field(216, 11).trimEnd() !== this.#expected.institutionId) add('bank_not_of_profile', 216);
@@ -205,18 +245,23 @@ export class Tc526Reader implements FormatReader {
         this.#findings.add('bank_not_of_profile', { byteOffset: 0 });
       }
     }
-    const template = expected?.tc526.trailer ?? OWN_TRAILER;
-    const totals = readTemplate(template, trailer);
-    if (totals === null) {
+    const templates = expected === null ? OWN_TRAILERS : [expected.tc526.trailer];
+    const totals = templates.map((template) => readTemplate(template, trailer)).find((read) => read !== null);
+    if (totals === undefined) {
       if (expected !== null || trailer.startsWith('TGTC526T') || header.startsWith('TGTC526H')) {
         this.#findings.add('header_not_of_profile', trailerAt);
       }
       return;
     }
-    const sum = [...this.#sums.values()].reduce((a, b) => a + b, 0);
-    if (totals['records'] !== undefined && Number(totals['records']) !== this.#records)
+    const net = [...this.#sums.values()].reduce((a, b) => a + b, 0);
+    const differs = (name: string, value: number): boolean =>
+      totals[name] !== undefined && Number(totals[name]) !== value;
+    if (differs('records', this.#records - this.#refundRecords) || differs('refunds', this.#refundRecords))
       this.#findings.add('count_wrong', trailerAt);
-    if (totals['totalFen'] !== undefined && Number(totals['totalFen']) !== sum)
+    if (differs('totalFen', net + this.#refundFen) || differs('refundFen', this.#refundFen))
       this.#findings.add('sum_wrong', trailerAt);
+    // A trailer that does not count refunds would let them be added or taken away unseen.
+    if (this.#refundRecords > 0 && totals['refunds'] === undefined)
+      this.#findings.add('count_wrong', trailerAt);
   }
 }

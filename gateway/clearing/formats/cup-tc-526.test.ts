@@ -8,10 +8,12 @@ import { fen } from '@tapgate/sdk/wire/money';
 import { missing, SHARED_FOLDER } from '../../../test-requirements.ts';
 import {
   NO_ADJUSTMENTS,
+  type Adjustment,
   type BatchIdentity,
   type PresentedTap,
   type Presentment,
 } from '../clearing-batch.ts';
+import type { ClearingProfile } from '../clearing-profile.ts';
 import { encodeCut } from '../fixed-width.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import { loadClearingProfiles } from '../load-clearing-profiles.ts';
@@ -173,8 +175,10 @@ const presentment = (more: Partial<Presentment> = {}, objects: Record<string, st
   ...more,
 });
 
+const CUT_AT = Date.parse('2026-11-20T15:00:00Z');
+
 function write(items: readonly Presentment[]): Buffer {
-  const format = cupTc526(BATCH, PROFILE);
+  const format = cupTc526(BATCH, PROFILE, CUT_AT);
   const bytes = items.map((item, index) => {
     const written = format.item(item, index + 1);
     assert.ok(!('withheld' in written));
@@ -210,7 +214,7 @@ const WITHHELD: readonly (readonly [what: string, item: Presentment, cause: stri
 
 for (const [what, item, cause] of WITHHELD) {
   test(`withheld, not sent: ${what}`, () => {
-    assert.deepEqual(cupTc526(BATCH, PROFILE).item(item, 1), { withheld: cause });
+    assert.deepEqual(cupTc526(BATCH, PROFILE, CUT_AT).item(item, 1), { withheld: cause });
   });
 }
 
@@ -219,7 +223,7 @@ test('withheld, not sent: an object without which no issuer can recompute the ce
     const objects = new Map(Object.entries(OBJECTS));
     objects.delete(tag);
     const item = presentment({ tap: { ...TAP, objects } });
-    assert.deepEqual(cupTc526(BATCH, PROFILE).item(item, 1), { withheld: 'evidence_missing' }, tag);
+    assert.deepEqual(cupTc526(BATCH, PROFILE, CUT_AT).item(item, 1), { withheld: 'evidence_missing' }, tag);
   }
 });
 
@@ -387,4 +391,87 @@ test('under a profile the bank, the currency and the header are judged', () => {
   };
   assert.deepEqual(judge('01020000'), []);
   assert.deepEqual(new Set(judge('01050000')), new Set(['bank_not_of_profile']));
+});
+
+// A profile of a bank that has said how it marks a refund.
+const REFUNDING: ClearingProfile = {
+  ...PROFILE,
+  tc526: {
+    ...PROFILE.tc526,
+    trailer: 'TGTC526T02{records:0>10}{totalFen:0>13}{refunds:0>6}{refundFen:0>10}',
+    refund: { transactionCode: '301', reasonCode: '' },
+  },
+};
+const adjustment = (chargedFen: number, fareFen: number): Adjustment => ({
+  ...{ adjustmentId: 'A'.repeat(32), serviceDate: isoDate('2026-11-20'), psn: 1, reason: 'late_ride' },
+  ...{ tap: presentment().tap, merchant: presentment().merchant, presentedOn: isoDate('2026-11-20') },
+  ...{ chargedFen: fen(chargedFen), fareFen: fen(fareFen) },
+});
+
+/** A purchase of 200 fen and refunds of it, each from one fare to another. */
+function withRefunds(...fares: readonly (readonly [from: number, to: number])[]): Buffer {
+  const format = cupTc526(BATCH, REFUNDING, CUT_AT);
+  const refunds = fares.map(([from, to], index) => {
+    const bytes = format.change?.(adjustment(from, to), index + 2, index + 1);
+    assert.ok(bytes instanceof Uint8Array);
+    return bytes;
+  });
+  const item = format.item(presentment(), 1);
+  assert.ok(item instanceof Uint8Array);
+  const reducedFen = fen(fares.reduce((sum, [from, to]) => sum + from - to, 0));
+  const tail = format.tail(
+    { records: 1, totalFen: fen(200) },
+    { records: fares.length, extraFen: fen(0), reducedFen },
+  );
+  return Buffer.concat([format.head, item, ...refunds, tail]);
+}
+
+test('a refund is a record of its own that names the purchase by date, time and trace number', () => {
+  const file = withRefunds([200, 160], [160, 0]);
+  const { inspection, records } = read(file);
+  assert.deepEqual(inspection.errors, []);
+  assert.deepEqual([inspection.records, inspection.totals], [3, [{ currency: 'CNY', minor: 0 }]]);
+  assert.deepEqual(
+    records.map(({ refundOf, amountFen, atc }) => [refundOf, amountFen, atc]),
+    [
+      [null, 200, '0067'],
+      ['1120081011000011', 40, '0067'],
+      ['1120081011000011', 160, '0067'],
+    ],
+  );
+  // By the layout's own places, counted from 1: code, amount, own time and trace number, original, signed amount.
+  const refund = file.subarray(46 + 526, 46 + 2 * 526).toString('latin1');
+  const field = (start: number, bytes: number): string => refund.slice(start - 1, start - 1 + bytes);
+  assert.deepEqual(
+    [field(1, 3), field(27, 12), field(42, 10), field(52, 6), field(169, 23), field(411, 12)],
+    ['301', '000000000040', '1120230000', '000001', '   1120081011000011    ', '000000000200'],
+  );
+});
+
+test('what costs more than the card signed is held; without a code for refunds nothing is carried', () => {
+  assert.deepEqual(cupTc526(BATCH, REFUNDING, CUT_AT).change?.(adjustment(160, 200), 2, 1), {
+    held: 'no_certificate',
+  });
+  assert.equal(cupTc526(BATCH, PROFILE, CUT_AT).change, undefined);
+});
+
+test('refused: refunds that give back more than was signed, that are not counted, or are of no time', () => {
+  const codes = (file: Buffer): string[] => read(file).inspection.errors.map(({ code }) => code);
+  assert.deepEqual(codes(withRefunds([200, 100], [200, 90])), ['adjustment_beyond_original']);
+  const counted = withRefunds([200, 160]);
+  const trailer = counted.length - 49;
+  for (const [at, code] of [
+    [trailer + 38, 'count_wrong'],
+    [trailer + 48, 'sum_wrong'],
+  ] as const) {
+    const changed = Buffer.from(counted);
+    changed[at] = 0x39;
+    assert.deepEqual(codes(changed), [code]);
+  }
+  const uncounted = Buffer.from(counted);
+  uncounted.write('TGTC526T0100000000010000000000000200             ', trailer, 'latin1');
+  assert.deepEqual(codes(uncounted), ['count_wrong']);
+  const timeless = Buffer.from(counted);
+  timeless.write('1320', 46 + 526 + 171, 'latin1');
+  assert.deepEqual(codes(timeless), ['date_invalid']);
 });

@@ -1,4 +1,13 @@
-import type { BatchFormat, BatchIdentity, PresentedTap, Presentment, Withheld } from '../clearing-batch.ts';
+import { subtractFen } from '@tapgate/sdk/wire/money';
+import type {
+  Adjustment,
+  BatchFormat,
+  BatchIdentity,
+  Held,
+  PresentedTap,
+  Presentment,
+  Withheld,
+} from '../clearing-batch.ts';
 import type { ClearingProfile } from '../clearing-profile.ts';
 import { encodeCut, fixedRecord } from '../fixed-width.ts';
 import { instantText } from '../instant-text.ts';
@@ -47,13 +56,21 @@ const writeRecord = fixedRecord<Tc526FieldName>(TC526_FIELDS, TC526_RECORD_BYTES
 const NEEDED_TAGS = ['9F26', '9F10', '9F36', '82', '9F37', '9F02', '95', '9A', '9C', '9F1A', '5F2A'] as const;
 const CID_OF_TC = '40';
 const MERCHANT_NAME_BYTES = 40;
+const TRACE_DIGITS = 6;
 
 /**
- * The format for one bank and batch.
+ * The format for one bank and batch. Under a profile that names a transaction code for refunds, what a purchase costs less than the card
+ * signed is given back by a refund that names it (original date, time and trace number, clearing.md section 3); what it costs more is held: the
+ * certificate is over the amount that was signed, and an issuer refuses its ATC a second time (../adjustments.md).
  *
+ * @param cutAtMs instant of the cut-over: the time of the refunds, which are made by it
  * @throws RangeError when the profile's header or trailer is not of its width
  */
-export function cupTc526(batch: BatchIdentity, profile: ClearingProfile): BatchFormat<Presentment> {
+export function cupTc526(
+  batch: BatchIdentity,
+  profile: ClearingProfile,
+  cutAtMs: number,
+): BatchFormat<Presentment> {
   const common = { ...batchTemplateValues(batch), institution: profile.institutionId };
   const names = new Map<string, Uint8Array>();
   const nameOf = (merchant: string): Uint8Array => {
@@ -63,12 +80,55 @@ export function cupTc526(batch: BatchIdentity, profile: ClearingProfile): BatchF
     names.set(merchant, encoded);
     return encoded;
   };
+  const { refund } = profile.tc526;
   return {
     head: templateBytes(profile.tc526.header, common, TC526_HEADER_BYTES),
     item: (presentment) =>
       refusalOf(presentment) ?? recordOf(presentment, profile, nameOf(presentment.merchant.nameZh)),
-    tail: (totals) => templateBytes(profile.tc526.trailer, { ...common, ...totals }, TC526_TRAILER_BYTES),
+    ...(refund === null
+      ? {}
+      : {
+          change: (change: Adjustment, _itemNo: number, changeNo: number) =>
+            refundOf(change, { profile, refund, cutAtMs, changeNo, nameOf }),
+        }),
+    tail: (totals, changes) => {
+      const refunds = { refunds: changes.records, refundFen: changes.reducedFen };
+      return templateBytes(profile.tc526.trailer, { ...common, ...totals, ...refunds }, TC526_TRAILER_BYTES);
+    },
   };
+}
+
+/**
+ * A refund is the purchase's own record under the refund's code: the amount is what is given back, time and trace number are its own, and the
+ * purchase stands in the field of the original transaction (bytes 4 to 13 date and time, 14 to 19 trace number).
+ */
+function refundOf(
+  change: Adjustment,
+  terms: {
+    readonly profile: ClearingProfile;
+    readonly refund: NonNullable<ClearingProfile['tc526']['refund']>;
+    readonly cutAtMs: number;
+    readonly changeNo: number;
+    readonly nameOf: (merchant: string) => Uint8Array;
+  },
+): Uint8Array | Held {
+  const { profile, refund, cutAtMs, changeNo, nameOf } = terms;
+  const { tap, merchant, psn, serviceDate } = change;
+  const amountFen = subtractFen(change.chargedFen, change.fareFen);
+  if (amountFen <= 0) return { held: 'no_certificate' };
+  if (merchant === null) throw new RangeError('a journey has a line that is in no network');
+  const purchase = { serviceDate, psn, amountFen, merchant, tap };
+  const purchasedAt = monthToSecond(tap.tappedAtMs, profile.utcOffsetMinutes);
+  return writeRecord({
+    ...fieldsOf(purchase, profile, nameOf(merchant.nameZh)),
+    transactionCode: refund.transactionCode,
+    reasonCode: refund.reasonCode,
+    transmissionDe7: monthToSecond(cutAtMs, profile.utcOffsetMinutes),
+    // Trace number and time together name a transaction: refunds of one file share the time, so they are counted.
+    stanDe11: String(changeNo),
+    retrievalDe37: String(changeNo),
+    originalTransaction: `   ${purchasedAt}${traceNumber(tap).padStart(TRACE_DIGITS, '0')}`,
+  });
 }
 
 /**
@@ -83,17 +143,25 @@ function refusalOf({ tap, amountFen }: Presentment): Withheld | null {
 }
 
 function recordOf(presentment: Presentment, profile: ClearingProfile, merchantName: Uint8Array): Uint8Array {
+  return writeRecord(fieldsOf(presentment, profile, merchantName));
+}
+
+function fieldsOf(
+  presentment: Presentment,
+  profile: ClearingProfile,
+  merchantName: Uint8Array,
+): Record<Tc526FieldName, string | Uint8Array> {
   const { tap, merchant, amountFen, psn } = presentment;
   const { constants } = profile.tc526;
   const { objects } = tap;
-  return writeRecord({
+  return {
     transactionCode: constants.transactionCode,
     segmentBitmap: constants.segmentBitmap,
     pan: tap.pan,
     amountDe4: String(amountFen),
     currencyDe49: threeDigits(objectOf(objects, '5F2A')),
     transmissionDe7: monthToSecond(tap.tappedAtMs, profile.utcOffsetMinutes),
-    stanDe11: String(tap.tapSequence % 1_000_000),
+    stanDe11: traceNumber(tap),
     authorisationDe38: '',
     authorisationDate: '',
     retrievalDe37: String(tap.tapSequence),
@@ -145,12 +213,16 @@ function recordOf(presentment: Presentment, profile: ClearingProfile, merchantNa
     version9F09: objectOf(objects, '9F09'),
     counter9F41: objectOf(objects, '9F41'),
     reserved2: '',
-  });
+  };
 }
 
 // A function of the file and not of each call: tsx gives every function that is made its name, which here cost as much as a field.
 function objectOf(objects: PresentedTap['objects'], tag: string): string {
   return objects.get(tag) ?? '';
+}
+
+function traceNumber(tap: PresentedTap): string {
+  return String(tap.tapSequence % 1_000_000);
 }
 
 /** Country and currency are n3 in two bytes inside TLV (0156) and three digits here. */

@@ -37,7 +37,12 @@ export type ExpectedParty = {
   readonly bic?: string | null;
   readonly institutionId: string;
   /** the fixed lines of the party's file, with fields of a template */
-  readonly tc526: { readonly header: string; readonly trailer: string };
+  readonly tc526: {
+    readonly header: string;
+    readonly trailer: string;
+    /** how the bank marks a refund; null where it takes none */
+    readonly refund?: { readonly transactionCode: string } | null;
+  };
   readonly emptyFile: 'file' | 'manifest_only';
   readonly sequence: SequenceRule;
   readonly isBankingDay: (date: string) => boolean | null;

@@ -304,6 +304,8 @@ export const unpresentedAdjustment = pgTable(
       name: 'unpresented_adjustment_pk',
       columns: [table.party, table.kind, table.clearingDate, table.sequence, table.adjustmentId],
     }),
+    // A later change of the same ride asks whether this one is held.
+    uniqueIndex('unpresented_adjustment_once').on(table.adjustmentId),
     check('unpresented_adjustment_state_known', sql`${table.state} in ('held', 'withheld')`),
     check('unpresented_adjustment_not_zero', sql`${table.differenceFen} <> 0`),
   ],
