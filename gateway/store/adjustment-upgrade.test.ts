@@ -12,10 +12,10 @@ import { startTestDatabase, type TestDatabase } from '../database/test-database.
 import { migrateDatabase } from './migrate.ts';
 import { FUNDER, journeyIdOf, tokenOf, writeParties, writeSettled } from './settled-day.fixture.ts';
 
-// A database of before 0008 with adjustments, a cut-over and a batch in it is brought to the newest schema: nothing of it is lost, and what follows
+// A database of before 0009 with adjustments, a cut-over and a batch in it is brought to the newest schema: nothing of it is lost, and what follows
 // from it is filled in.
 
-const LAST_BEFORE = 7;
+const LAST_BEFORE = 8;
 let server: TestDatabase;
 let sql: postgres.Sql;
 

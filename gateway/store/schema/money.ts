@@ -233,7 +233,7 @@ export const clearingBatch = pgTable(
     signature: bytea('signature').notNull(),
     /** the party's profile, the merchants and the dates under which the file was made: made again, it is made under these */
     terms: jsonb('terms'),
-    /** the range of adjustments that it took, as its terms say: no two batches of a party and kind share one (0008) */
+    /** the range of adjustments that it took, as its terms say: no two batches of a party and kind share one (0009) */
     afterAdjustedNo: bigint('after_adjusted_no', { mode: 'number' }).generatedAlwaysAs(
       sql`coalesce((terms -> 'adjusted' ->> 'afterAdjustedNo')::bigint, 0)`,
     ),
