@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { parseTlv } from '@tapgate/sdk/emv/ber-tlv';
 import { encodeTlvTree } from '@tapgate/sdk/emv/tlv-encoding';
 import { Sm2PublicKey } from '@tapgate/sdk/gm/sm2';
@@ -51,9 +52,10 @@ export async function measureTerminal(): Promise<readonly Figure[]> {
   const { issuer, caKeys } = makeTestIssuer({ seed: 'bench', bin: '623058' });
   const authority = { caKeys, revokedIssuerCertificates: new Set<string>() };
   const sm2Clock = watchSm2();
-  const { stages, phases, own, ownCpu } = timeTaps(issuer, authority, hotlistOfKeys(LIST, []), () =>
-    sm2Clock.take(),
-  );
+  const collections = watchCollections();
+  const times = timeTaps(issuer, authority, hotlistOfKeys(LIST, []), () => sm2Clock.take());
+  const slowest = disturbancesOf(times, await collections.taken());
+  const { stages, phases, own, ownCpu } = times;
 
   const slow = await measureSlowCard(makeBenchCard(issuer, 0), caKeys);
   return [
@@ -71,6 +73,10 @@ export async function measureTerminal(): Promise<readonly Figure[]> {
     { name: '  gate decision, p50', value: percentile(stages.gate, 50), unit: 'ms' },
     { name: '  record and MAC, p50', value: percentile(stages.record, 50), unit: 'ms' },
     { name: '  of it SM2: three checks, two imports, p50', value: percentile(stages.sm2, 50), unit: 'ms' },
+    { name: '  of it SM2, p99', value: percentile(stages.sm2, 99), unit: 'ms' },
+    { name: '  beside SM2, p50', value: percentile(besideSm2(times), 50), unit: 'ms' },
+    { name: '  beside SM2, p99', value: percentile(besideSm2(times), 99), unit: 'ms' },
+    ...slowest,
     { name: 'SM2 share of own code', value: 100 * shareOf(stages.sm2, own), unit: '%', atLeast: 90 },
     { name: 'durable journal append, p50', value: percentile(slow.journal, 50), unit: 'ms' },
     { name: 'durable journal append, p99', value: percentile(slow.journal, 99), unit: 'ms' },
@@ -120,6 +126,10 @@ type TapTimes = {
   readonly phases: ReadonlyMap<KernelStage, number[]>;
   readonly own: number[];
   readonly ownCpu: number[];
+  /** when each tap began, on the clock of performance.now */
+  readonly startedAt: number[];
+  /** how often the system took the processor away, of any thread of this process */
+  readonly interruptions: number[];
 };
 
 /** @param takeSm2Ms the time spent inside SM2 since it was asked last */
@@ -134,12 +144,14 @@ function timeTaps(
   const macKey = new HmacSm3Key(MAC_KEY);
   const own: number[] = [];
   const ownCpu: number[] = [];
+  const startedAtOf: number[] = [];
+  const interruptions: number[] = [];
   let prepared: readonly (readonly (Uint8Array | null)[])[] = [];
   for (let tap = 0; tap < WARM_UP_TAPS + TAPS; tap++) {
     if (tap % TAPS_AT_ONCE === 0) prepared = answersOfTaps(issuer, tap, authority);
     const answers = prepared[tap % TAPS_AT_ONCE] ?? [];
     takeSm2Ms();
-    const cpuBefore = process.cpuUsage();
+    const before = process.resourceUsage();
     const startedAt = performance.now();
     const { outcome, spentMs } = runKernel(answers, tap, authority);
     const gateAt = performance.now();
@@ -167,7 +179,7 @@ function timeTaps(
       (input) => macKey.tag(input),
     );
     const doneAt = performance.now();
-    const cpu = process.cpuUsage(cpuBefore);
+    const after = process.resourceUsage();
     if (tap < WARM_UP_TAPS) continue;
     stages.kernel.push(gateAt - startedAt);
     stages.gate.push(recordAt - gateAt);
@@ -175,9 +187,73 @@ function timeTaps(
     stages.sm2.push(takeSm2Ms());
     for (const [stage, samples] of phases) samples.push(spentMs[stage]);
     own.push(doneAt - startedAt);
-    ownCpu.push((cpu.user + cpu.system) / 1000);
+    ownCpu.push(processorMs(after) - processorMs(before));
+    startedAtOf.push(startedAt);
+    interruptions.push(after.involuntaryContextSwitches - before.involuntaryContextSwitches);
   }
-  return { stages, phases, own, ownCpu };
+  return { stages, phases, own, ownCpu, startedAt: startedAtOf, interruptions };
+}
+
+function processorMs(usage: NodeJS.ResourceUsage): number {
+  return (usage.userCPUTime + usage.systemCPUTime) / 1000;
+}
+
+function besideSm2({ own, stages }: TapTimes): number[] {
+  return own.map((ms, tap) => ms - (stages.sm2[tap] ?? 0));
+}
+
+/** Whether the slowest taps are slow by themselves: how many of them were interrupted, and what is left without those that were. */
+function disturbancesOf(times: TapTimes, collectedAt: readonly number[]): readonly Figure[] {
+  const { own, stages, startedAt, interruptions } = times;
+  const limit = percentile(own, 99);
+  let slowest = 0;
+  let collected = 0;
+  let interrupted = 0;
+  const calm: { readonly own: number[]; readonly sm2: number[] } = { own: [], sm2: [] };
+  let next = 0;
+  for (const [tap, ms] of own.entries()) {
+    const from = startedAt[tap] ?? 0;
+    while ((collectedAt[next] ?? Infinity) < from) next++;
+    const hasCollection = (collectedAt[next] ?? Infinity) <= from + ms;
+    const wasInterrupted = (interruptions[tap] ?? 0) > 0;
+    if (!hasCollection && !wasInterrupted) {
+      calm.own.push(ms);
+      calm.sm2.push(stages.sm2[tap] ?? 0);
+    }
+    if (ms < limit) continue;
+    slowest++;
+    if (hasCollection) collected++;
+    if (wasInterrupted) interrupted++;
+  }
+  const undisturbed = [
+    { name: '  taps without either, own code, p99', value: percentile(calm.own, 99), unit: 'ms' },
+    { name: '  taps without either, SM2, p99', value: percentile(calm.sm2, 99), unit: 'ms' },
+    { name: '  taps without either, SM2 share', value: 100 * shareOf(calm.sm2, calm.own), unit: '%' },
+  ];
+  return [
+    { name: '  slowest 1 % of taps', value: slowest, unit: 'taps' },
+    { name: '    with a garbage collection', value: collected, unit: 'taps' },
+    { name: '    with the processor taken away', value: interrupted, unit: 'taps' },
+    { name: '  taps without either', value: (100 * calm.own.length) / own.length, unit: '%' },
+    ...(calm.own.length === 0 ? [] : undisturbed),
+  ];
+}
+
+/** When garbage was collected, on the clock of performance.now. */
+function watchCollections(): { taken: () => Promise<readonly number[]> } {
+  const startedAt: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) startedAt.push(entry.startTime);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return {
+    async taken() {
+      // Entries are handed over by the event loop, which the taps have kept waiting.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      observer.disconnect();
+      return startedAt.sort((a, b) => a - b);
+    },
+  };
 }
 
 /** What the kernel is told of one tap; every tap has its own unpredictable number, so every signature is new. */

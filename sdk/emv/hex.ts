@@ -33,6 +33,10 @@ export function bytesFromHex(text: string): Uint8Array {
   return bytes;
 }
 
+/** For public values: it stops at the first difference. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
+  if (a.length > SHORT_BYTES) return Buffer.compare(a, b) === 0;
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
 }

@@ -50,47 +50,59 @@ export function readCanonicalHeader(
   start: number,
   end: number,
 ): { readonly tag: number; readonly valueStart: number; readonly end: number } | null {
-  const tag = readTag(bytes, start, end);
-  if (tag === null) return null;
-  const length = readLength(bytes, tag.end, end);
-  if (length === null || length.end + length.value > end) return null;
-  return { tag: tag.value, valueStart: length.end, end: length.end + length.value };
+  const tagEnd = tagEndOf(bytes, start, end);
+  if (tagEnd === NONE) return null;
+  const valueEnd = valueEndOf(bytes, tagEnd, end);
+  if (valueEnd === NONE) return null;
+  let tag = 0;
+  for (let at = start; at < tagEnd; at++) tag = tag * 256 + (bytes[at] ?? 0);
+  return { tag, valueStart: tagEnd + lengthBytesOf(bytes[tagEnd] ?? 0), end: valueEnd };
 }
 
-type Numeral = { readonly value: number; readonly end: number };
+/** No object ends before its first byte. */
+const NONE = 0;
+
+/** Where the object at `start` ends, for a walk that needs nothing else of it; 0 as `readCanonicalHeader` gives null. */
+export function canonicalEnd(bytes: Uint8Array, start: number, end: number): number {
+  const tagEnd = tagEndOf(bytes, start, end);
+  return tagEnd === NONE ? NONE : valueEndOf(bytes, tagEnd, end);
+}
 
 /**
  * ISO 8825-1: low five bits all set announce further tag bytes, the first of which is no leading zero (80 or 00). That EMV
  * writes 9F02, whose number 2 would fit one byte, is the rule of its tags and not a second spelling.
  */
-function readTag(bytes: Uint8Array, start: number, limit: number): Numeral | null {
-  const first = byteAt(bytes, start, limit);
-  if (first === null || first === 0) return null;
-  if ((first & 0x1f) !== 0x1f) return { value: first, end: start + 1 };
-  let value = first;
-  for (let offset = start + 1; offset < start + TAG_BYTES_MAX; offset++) {
-    const next = byteAt(bytes, offset, limit);
-    if (next === null || (offset === start + 1 && (next & 0x7f) === 0)) return null;
-    value = value * 256 + next;
-    if ((next & 0x80) === 0) return { value, end: offset + 1 };
+function tagEndOf(bytes: Uint8Array, start: number, limit: number): number {
+  const first = start < limit ? (bytes[start] ?? 0) : 0;
+  if (first === 0) return NONE;
+  if ((first & 0x1f) !== 0x1f) return start + 1;
+  for (let at = start + 1; at < start + TAG_BYTES_MAX && at < limit; at++) {
+    const next = bytes[at] ?? 0;
+    if (at === start + 1 && (next & 0x7f) === 0) return NONE;
+    if ((next & 0x80) === 0) return at + 1;
   }
-  return null;
+  return NONE;
 }
 
-function readLength(bytes: Uint8Array, start: number, limit: number): Numeral | null {
-  const first = byteAt(bytes, start, limit);
-  if (first === null) return null;
-  if (first < 0x80) return { value: first, end: start + 1 };
-  const second = byteAt(bytes, start + 1, limit);
-  if (first === 0x81) return second !== null && second >= 0x80 ? { value: second, end: start + 2 } : null;
-  const third = byteAt(bytes, start + 2, limit);
-  if (first !== 0x82 || second === null || third === null) return null;
-  const value = second * 256 + third;
-  return value > 0xff ? { value, end: start + 3 } : null;
+/** Where the value ends whose length stands at `at`, in its shortest form. */
+function valueEndOf(bytes: Uint8Array, at: number, limit: number): number {
+  if (at >= limit) return NONE;
+  const first = bytes[at] ?? 0;
+  const start = at + lengthBytesOf(first);
+  if (start > limit) return NONE;
+  let length = first;
+  if (first === 0x81) {
+    length = bytes[at + 1] ?? 0;
+    if (length < 0x80) return NONE;
+  } else if (first === 0x82) {
+    length = (bytes[at + 1] ?? 0) * 256 + (bytes[at + 2] ?? 0);
+    if (length < 0x100) return NONE;
+  } else if (first > 0x7f) return NONE;
+  return start + length > limit ? NONE : start + length;
 }
 
-function byteAt(bytes: Uint8Array, offset: number, limit: number): number | null {
-  return offset < limit ? (bytes[offset] ?? null) : null;
+function lengthBytesOf(first: number): number {
+  return first === 0x81 ? 2 : first === 0x82 ? 3 : 1;
 }
 
 /**
@@ -100,6 +112,15 @@ function byteAt(bytes: Uint8Array, offset: number, limit: number): number | null
 export function tagRank(tag: number): number {
   if (tag <= 0xff) return tag * 0x10000;
   return tag <= 0xffff ? tag * 0x100 : tag;
+}
+
+/** The same of the object that stands at `start` and was found to have an end. */
+export function tagRankAt(bytes: Uint8Array, start: number): number {
+  const first = bytes[start] ?? 0;
+  if ((first & 0x1f) !== 0x1f) return first * 0x10000;
+  const second = bytes[start + 1] ?? 0;
+  const third = (second & 0x80) === 0 ? 0 : (bytes[start + 2] ?? 0);
+  return first * 0x10000 + second * 0x100 + third;
 }
 
 /**
@@ -122,6 +143,28 @@ export class CanonicalWriter {
     this.append(value);
   }
 
+  /** An object whose value is that text, one character a byte. @throws RangeError for a character outside ASCII, which a byte would fold */
+  writeAscii(tag: number, text: string): void {
+    this.begin(tag, text.length);
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) throw new RangeError('a text of a tap record is ASCII');
+      this.#bytes[this.#at++] = code;
+    }
+  }
+
+  /** An object whose value is that number, big-endian. @throws RangeError for a number that is no integer of that many bytes */
+  writeNumber(tag: number, value: number, byteCount: number): void {
+    if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** byteCount)
+      throw new RangeError(`an unsigned integer of ${byteCount} bytes`);
+    this.begin(tag, byteCount);
+    this.#at += byteCount;
+    for (let at = this.#at - 1, rest = value; rest > 0; at--) {
+      this.#bytes[at] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+  }
+
   /** Tag and length of an object whose value is appended in parts. */
   begin(tag: number, length: number): void {
     const headerBytes = headerByteCount(tag, length);
@@ -130,14 +173,18 @@ export class CanonicalWriter {
     this.#at += headerBytes;
   }
 
+  appendByte(byte: number): void {
+    this.#bytes[this.#at++] = byte;
+  }
+
   append(part: Uint8Array): void {
     this.#bytes.set(part, this.#at);
     this.#at += part.length;
   }
 
-  /** A view of the last so many bytes that were written. */
-  last(count: number): Uint8Array {
-    return this.#bytes.subarray(this.#at - count, this.#at);
+  /** Whether the last so many bytes that were written are what `accepts` takes, judged where they lie. */
+  lastIs(count: number, accepts: (bytes: Uint8Array, from: number, to: number) => boolean): boolean {
+    return accepts(this.#bytes, this.#at - count, this.#at);
   }
 
   /** A view of the objects written so far. */

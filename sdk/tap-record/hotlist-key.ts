@@ -18,7 +18,9 @@ export function hotlistKey(
   listKey: Uint8Array | HmacSm3Key,
   card: { readonly pan: Pan; readonly panSequenceNumber: string },
 ): HotlistKey {
-  const digits = Buffer.from(`${card.pan.reveal()}${card.panSequenceNumber}`, 'ascii');
+  const text = card.pan.reveal() + card.panSequenceNumber;
+  const digits = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) digits[index] = text.charCodeAt(index);
   const key = listKey instanceof HmacSm3Key ? listKey : new HmacSm3Key(listKey);
   return hex(key.tag(digits).subarray(0, KEY_BYTES)) as HotlistKey;
 }

@@ -53,18 +53,32 @@ function unwritable(code: UnreadableTapRecord['refusal']['code'], field: string)
 }
 
 function writeField(fields: CanonicalWriter, tag: number, value: Uint8Array): void {
-  requireFit(tag, value);
   fields.write(tag, value);
+  requireFit(fields, tag, value.length);
 }
 
-const LAYOUT_OF_TAG: ReadonlyMap<number, FieldLayout> = new Map(
-  RECORD_LAYOUT.map((layout) => [layout.tag, layout]),
-);
+function writeText(fields: CanonicalWriter, tag: number, text: string): void {
+  fields.writeAscii(tag, text);
+  requireFit(fields, tag, text.length);
+}
 
-function requireFit(tag: number, value: Uint8Array): void {
-  const layout = LAYOUT_OF_TAG.get(tag);
-  if (layout === undefined || !fits(layout, value))
-    throw unwritable('record_malformed', `E1.${fieldName(tag)}`);
+function writeNumber(fields: CanonicalWriter, tag: number, value: number, byteCount: number): void {
+  fields.writeNumber(tag, value, byteCount);
+  requireFit(fields, tag, byteCount);
+}
+
+const LAYOUT_OF_TAG: (FieldLayout | undefined)[] = [];
+for (const layout of RECORD_LAYOUT) LAYOUT_OF_TAG[layout.tag] = layout;
+
+/** Holds the field that was written last, of so many bytes, to its layout. */
+function requireFit(fields: CanonicalWriter, tag: number, length: number): void {
+  const layout = LAYOUT_OF_TAG[tag];
+  const fits =
+    layout !== undefined &&
+    length >= layout.minBytes &&
+    length <= layout.maxBytes &&
+    fields.lastIs(length, layout.accepts);
+  if (!fits) throw unwritable('record_malformed', `E1.${fieldName(tag)}`);
 }
 
 /** Room for the fields of any record, those that are too long included: the layout names them when it reads them back. */
@@ -72,23 +86,24 @@ function capacityOf(record: TapRecord): number {
   const { terminalData, gpoResponse, cardRecords, dfName } = record;
   const texts = record.lineId.length + (record.stationId?.length ?? 0) + record.ruleSetVersion.length;
   const objects = terminalData.length + (gpoResponse?.length ?? 0) + dfName.length;
-  const reads = cardRecords.reduce((sum, read) => sum + read.body.length + 8, 0);
+  let reads = 0;
+  for (const read of cardRecords) reads += read.body.length + 8;
   return 256 + texts + (record.gateRefusal?.length ?? 0) + objects + reads;
 }
 
 function writeRecordFields(record: TapRecord, fields: CanonicalWriter): void {
-  writeField(fields, 0xc1, Uint8Array.of(layoutVersionOf(record)));
-  writeField(fields, 0xc2, asciiBytes(record.terminalId));
-  writeField(fields, 0xc3, bigEndian(record.tapSequence, 4));
-  writeField(fields, 0xc4, bigEndian(record.tappedAtMs, 8));
-  writeField(fields, 0xc5, Uint8Array.of(RAILS.indexOf(record.rail)));
-  writeField(fields, 0xc6, Uint8Array.of(TAP_KINDS.indexOf(record.tapKind)));
-  writeField(fields, 0xc7, asciiBytes(record.lineId));
-  writeField(fields, 0xc8, asciiBytes(record.stationId ?? ''));
-  writeField(fields, 0xc9, asciiBytes(record.ruleSetVersion));
-  writeField(fields, 0xca, bigEndian(record.hotlistVersion, 4));
-  writeField(fields, 0xcb, Uint8Array.of(GATE_DECISIONS.indexOf(record.gateDecision)));
-  writeField(fields, 0xcc, asciiBytes(record.gateRefusal ?? ''));
+  writeNumber(fields, 0xc1, layoutVersionOf(record), 1);
+  writeText(fields, 0xc2, record.terminalId);
+  writeNumber(fields, 0xc3, record.tapSequence, 4);
+  writeNumber(fields, 0xc4, record.tappedAtMs, 8);
+  writeNumber(fields, 0xc5, codeOf(RAILS, record.rail), 1);
+  writeNumber(fields, 0xc6, codeOf(TAP_KINDS, record.tapKind), 1);
+  writeText(fields, 0xc7, record.lineId);
+  writeText(fields, 0xc8, record.stationId ?? '');
+  writeText(fields, 0xc9, record.ruleSetVersion);
+  writeNumber(fields, 0xca, record.hotlistVersion, 4);
+  writeNumber(fields, 0xcb, codeOf(GATE_DECISIONS, record.gateDecision), 1);
+  writeText(fields, 0xcc, record.gateRefusal ?? '');
   writeField(fields, 0xcd, record.dfName);
   if (record.asked !== undefined) writeField(fields, 0xce, packAsked(record.asked));
   writeField(fields, 0xe3, record.terminalData);
@@ -96,39 +111,22 @@ function writeRecordFields(record: TapRecord, fields: CanonicalWriter): void {
   for (const read of record.cardRecords) writeCardRecord(fields, read);
 }
 
+/** A word's place in its list; FF, which no field accepts, for a word that is not in it. */
+function codeOf<Word extends string>(words: readonly Word[], word: Word): number {
+  const code = words.indexOf(word);
+  return code < 0 ? 0xff : code;
+}
+
 function writeCardRecord(fields: CanonicalWriter, { sfi, recordNumber, body }: CardRecord): void {
   const length = 2 + body.length;
   fields.begin(CARD_RECORD_TAG, length);
-  fields.append(Uint8Array.of(sfi, recordNumber));
+  fields.appendByte(sfi);
+  fields.appendByte(recordNumber);
   fields.append(body);
-  requireFit(CARD_RECORD_TAG, fields.last(length));
+  requireFit(fields, CARD_RECORD_TAG, length);
 }
 
 const CARD_RECORD_TAG = 0xe5;
-
-/** @throws RangeError for a character outside ASCII, which a byte would silently fold */
-function asciiBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 0x7f) throw new RangeError('a text of a tap record is ASCII');
-    bytes[index] = code;
-  }
-  return bytes;
-}
-
-/** @throws RangeError for a number that is no integer of that many bytes */
-function bigEndian(value: number, byteCount: number): Uint8Array {
-  if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** byteCount)
-    throw new RangeError(`an unsigned integer of ${byteCount} bytes`);
-  const bytes = new Uint8Array(byteCount);
-  let rest = value;
-  for (let index = byteCount - 1; index >= 0; index--) {
-    bytes[index] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return bytes;
-}
 
 /**
  * Reads a tap record from the bytes that a terminal sent. Strictly canonical: what is accepted is exactly what
@@ -193,7 +191,8 @@ function misfit(awaited: FieldLayout, found: CanonicalObject | undefined): strin
 }
 
 function fits(layout: FieldLayout, value: Uint8Array): boolean {
-  return value.length >= layout.minBytes && value.length <= layout.maxBytes && layout.accepts(value);
+  const { length } = value;
+  return length >= layout.minBytes && length <= layout.maxBytes && layout.accepts(value, 0, length);
 }
 
 function fieldName(tag: number): string {

@@ -1,8 +1,7 @@
-import { isTerminalId } from '../wire/identifiers.ts';
 import { RECORD_BYTES_MAX } from '../wire/limits.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
 import { unpackAsked } from './asked-gateway.ts';
-import { readCanonicalHeader, tagRank } from './canonical-tlv.ts';
+import { canonicalEnd, tagRankAt } from './canonical-tlv.ts';
 
 /** The tag of the whole record and of its MAC; the drawing of all of them stands in `tap-record.ts`. */
 export const RECORD_TAG = 0xe1;
@@ -14,19 +13,22 @@ export type FieldLayout = {
   readonly occurs: 'once' | 'optional' | 'any number';
   readonly minBytes: number;
   readonly maxBytes: number;
-  /** whether a value of a permitted length has the form of this field */
-  readonly accepts: (value: Uint8Array) => boolean;
+  /** whether bytes [from, to), of a permitted length, have the form of this field */
+  readonly accepts: FieldForm;
 };
+
+/** Judged where they lie: a view of a field costs more than a look at it. */
+export type FieldForm = (bytes: Uint8Array, from: number, to: number) => boolean;
 
 const SHORT_RESPONSE_BYTES_MAX = 256;
 export const DATE_MS_MAX = 8.64e15;
 
 /** In the order in which they stand. A field's form is judged here and nowhere else. */
 export const RECORD_LAYOUT: readonly FieldLayout[] = [
-  once(0xc1, 1, 1, (value) => value[0] === 1 || value[0] === 2),
-  once(0xc2, 8, 8, (value) => isTerminalId(asciiText(value))),
-  once(0xc3, 4, 4, (value) => readBigEndian(value) >= 1),
-  once(0xc4, 8, 8, (value) => readBigEndian(value) <= DATE_MS_MAX),
+  once(0xc1, 1, 1, (bytes, at) => bytes[at] === 1 || bytes[at] === 2),
+  once(0xc2, 8, 8, isTerminalIdText),
+  once(0xc3, 4, 4, (bytes, from, to) => numberBetween(bytes, from, to) >= 1),
+  once(0xc4, 8, 8, (bytes, from, to) => numberBetween(bytes, from, to) <= DATE_MS_MAX),
   once(0xc5, 1, 1, isIndexOf(RAILS)),
   once(0xc6, 1, 1, isIndexOf(TAP_KINDS)),
   once(0xc7, 1, 16, isName),
@@ -41,9 +43,9 @@ export const RECORD_LAYOUT: readonly FieldLayout[] = [
     occurs: 'optional',
     minBytes: 9,
     maxBytes: 9,
-    accepts: (value) => unpackAsked(value) !== null,
+    accepts: (bytes, from, to) => unpackAsked(bytes.subarray(from, to)) !== null,
   },
-  once(0xe3, 0, RECORD_BYTES_MAX, isAscendingDataObjects),
+  once(0xe3, 0, RECORD_BYTES_MAX, areAscendingDataObjects),
   { tag: 0xe4, occurs: 'optional', minBytes: 1, maxBytes: SHORT_RESPONSE_BYTES_MAX, accepts: () => true },
   {
     tag: 0xe5,
@@ -59,46 +61,56 @@ function once(tag: number, minBytes: number, maxBytes: number, accepts: FieldLay
   return { tag, occurs: 'once', minBytes, maxBytes, accepts };
 }
 
-function isIndexOf(list: readonly string[]): (value: Uint8Array) => boolean {
-  return (value) => (value[0] ?? 0xff) < list.length;
+function isIndexOf(list: readonly string[]): FieldForm {
+  return (bytes, at) => (bytes[at] ?? 0xff) < list.length;
+}
+
+/** Eight of 0-9 and A-Z (wire/identifiers.ts); the layout has seen to the eight. */
+export function isTerminalIdText(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0;
+    const isDigit = byte >= 0x30 && byte <= 0x39;
+    if (!isDigit && !(byte >= 0x41 && byte <= 0x5a)) return false;
+  }
+  return true;
 }
 
 /** Printing ASCII without the space: a name that can stand in a URL, a log line and a CSV cell. */
-function isName(value: Uint8Array): boolean {
-  for (const byte of value) if (byte < 0x21 || byte > 0x7e) return false;
+export function isName(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte < 0x21 || byte > 0x7e) return false;
+  }
   return true;
 }
 
 /** A refusal's code as a word. A terminal of another release may know codes that this one does not. */
-function isRefusalWord(value: Uint8Array): boolean {
-  return value.length === 0 || isRefusalText(asciiText(value));
+function isRefusalWord(bytes: Uint8Array, from: number, to: number): boolean {
+  return from === to || isRefusalText(asciiText(bytes.subarray(from, to)));
 }
 
 export function isRefusalText(text: string): boolean {
   return /^[a-z][a-z0-9_]*$/.test(text);
 }
 
-function isAscendingDataObjects(value: Uint8Array): boolean {
-  return areAscendingDataObjects(value, 0, value.length);
-}
-
 /** Objects in their shortest form that fill [from, to), each tag once, in the order of the tags as they are printed. */
 export function areAscendingDataObjects(bytes: Uint8Array, from: number, to: number): boolean {
   let last = 0;
   for (let at = from; at < to;) {
-    const header = readCanonicalHeader(bytes, at, to);
-    if (header === null) return false;
-    const rank = tagRank(header.tag);
+    const end = canonicalEnd(bytes, at, to);
+    if (end === 0) return false;
+    const rank = tagRankAt(bytes, at);
     if (rank <= last) return false;
     last = rank;
-    at = header.end;
+    at = end;
   }
   return true;
 }
 
 /** ISO 7816-4: SFI 1..30 and record number 1..254 (FF is for future use). */
-function isCardRecord(value: Uint8Array): boolean {
-  const [sfi = 0, recordNumber = 0] = value;
+export function isCardRecord(bytes: Uint8Array, from: number): boolean {
+  const sfi = bytes[from] ?? 0;
+  const recordNumber = bytes[from + 1] ?? 0;
   return sfi >= 1 && sfi <= 30 && recordNumber >= 1 && recordNumber <= 254;
 }
 
@@ -108,5 +120,11 @@ export function asciiText(value: Uint8Array): string {
 }
 
 export function readBigEndian(value: Uint8Array): number {
-  return value.reduce((sum, byte) => sum * 256 + byte, 0);
+  return numberBetween(value, 0, value.length);
+}
+
+function numberBetween(bytes: Uint8Array, from: number, to: number): number {
+  let number = 0;
+  for (let at = from; at < to; at++) number = number * 256 + (bytes[at] ?? 0);
+  return number;
 }

@@ -1,6 +1,14 @@
 import type { TapSequence, TerminalId } from '../wire/identifiers.ts';
 import { GATE_DECISIONS, RAILS, TAP_KINDS } from '../wire/rails.ts';
-import { areAscendingDataObjects, DATE_MS_MAX, isRefusalText, RECORD_LAYOUT } from './tap-record-layout.ts';
+import {
+  areAscendingDataObjects,
+  DATE_MS_MAX,
+  isCardRecord,
+  isName,
+  isRefusalText,
+  isTerminalIdText,
+  RECORD_LAYOUT,
+} from './tap-record-layout.ts';
 import { unpackAsked } from './asked-gateway.ts';
 import type { CardRecord, TapRecord } from './tap-record.ts';
 
@@ -155,28 +163,18 @@ class RecordWalk {
     return this.#bytes.subarray(this.start, this.end);
   }
 
-  /** Eight of 0-9 and A-Z; the layout has seen to the eight. */
   isTerminalId(): boolean {
-    for (let at = this.start; at < this.end; at++) {
-      const byte = this.#bytes[at] ?? 0;
-      const isDigit = byte >= 0x30 && byte <= 0x39;
-      if (!isDigit && !(byte >= 0x41 && byte <= 0x5a)) return false;
-    }
-    return true;
+    return isTerminalIdText(this.#bytes, this.start, this.end);
   }
 
   isName(): boolean {
-    for (let at = this.start; at < this.end; at++) {
-      const byte = this.#bytes[at] ?? 0;
-      if (byte < 0x21 || byte > 0x7e) return false;
-    }
-    return true;
+    return isName(this.#bytes, this.start, this.end);
   }
 
   cardRecord(): CardRecord | null {
+    if (!isCardRecord(this.#bytes, this.start)) return null;
     const sfi = this.#bytes[this.start] ?? 0;
     const recordNumber = this.#bytes[this.start + 1] ?? 0;
-    if (sfi < 1 || sfi > 30 || recordNumber < 1 || recordNumber > 254) return null;
     return { sfi, recordNumber, body: this.#bytes.subarray(this.start + 2, this.end) };
   }
 }

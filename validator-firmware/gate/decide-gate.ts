@@ -39,45 +39,41 @@ export type GateDecision =
  * @spec pboc-contactless.md 2.7 (the hotlist needs the PAN, so it comes after GPO), 2.8 (same card again)
  */
 export function decideGate(facts: GateFacts): GateDecision {
-  let first: Refusal | null = facts.outcome.refusal;
-  for (const refusals of [standingRefusals(facts), gateRefusals(facts)])
-    for (const refusal of refusals) if (refusal !== null && isBefore(refusal, first)) first = refusal;
+  const ofKernelAndCard = firstByRank(facts.outcome.refusal, standingRefusal(facts));
+  const first = firstByRank(ofKernelAndCard, gateRefusal(facts));
   return first === null ? OPEN : { decision: 'deny', refusal: first };
 }
 
 const OPEN: GateDecision = { decision: 'open' };
 
-function isBefore(refusal: Refusal, other: Refusal | null): boolean {
-  return other === null || refusalRank(refusal.code) < refusalRank(other.code);
+function firstByRank(one: Refusal | null, other: Refusal | null): Refusal | null {
+  if (one === null || other === null) return one ?? other;
+  return refusalRank(other.code) < refusalRank(one.code) ? other : one;
 }
 
 /** What is known of this card: asked only for one whose proof holds, because anybody can claim to be somebody else's card. */
-function standingRefusals(facts: GateFacts): (Refusal | null)[] {
+function standingRefusal(facts: GateFacts): Refusal | null {
   const { outcome, cardKey, hotlist, recentTaps, policy, nowMs } = facts;
-  if (outcome.refusal !== null || outcome.evidence === null || cardKey === null) return [];
+  if (outcome.refusal !== null || outcome.evidence === null || cardKey === null) return null;
   const { atc } = outcome.evidence;
-  const earlier = recentTaps.filter((tap) => tap.cardKey === cardKey);
-  const wasSeen = earlier.some((tap) => tap.atc === atc);
-  // An earlier tap that did not open is no passage: a higher ATC after it is the retry of a tap that was rolled back.
-  const passedJustNow = earlier.some(
-    (tap) => tap.opened && tap.atc !== atc && nowMs - tap.tappedAtMs < policy.passBackWindowMs,
-  );
-  return [
-    wasSeen ? refuse('atc_reused') : null,
-    hotlist.has(cardKey) ? refuse('hotlisted') : null,
-    passedJustNow ? refuse('pass_back') : null,
-  ];
+  let first: Refusal | null = hotlist.has(cardKey) ? refuse('hotlisted') : null;
+  for (const tap of recentTaps) {
+    if (tap.cardKey !== cardKey) continue;
+    if (tap.atc === atc) first = firstByRank(first, refuse('atc_reused'));
+    // An earlier tap that did not open is no passage: a higher ATC after it is the retry of a tap that was rolled back.
+    else if (tap.opened && nowMs - tap.tappedAtMs < policy.passBackWindowMs)
+      first = firstByRank(first, refuse('pass_back'));
+  }
+  return first;
 }
 
-function gateRefusals(facts: GateFacts): (Refusal | null)[] {
+function gateRefusal(facts: GateFacts): Refusal | null {
   const { outcome, hotlist, policy, nowMs } = facts;
-  const isStale = nowMs - hotlist.publishedAtMs > policy.hotlistAgeMaxMs;
-  return [
-    outcome.kind === 'online' ? refuse('card_declined') : null,
-    isStale && policy.staleHotlist === 'refuse' ? refuse('hotlist_too_old') : null,
-    facts.staleList ?? null,
-    facts.journalHasRoom ? null : refuse('journal_full'),
-  ];
+  let first: Refusal | null = outcome.kind === 'online' ? refuse('card_declined') : null;
+  if (policy.staleHotlist === 'refuse' && nowMs - hotlist.publishedAtMs > policy.hotlistAgeMaxMs)
+    first = firstByRank(first, refuse('hotlist_too_old'));
+  first = firstByRank(first, facts.staleList ?? null);
+  return facts.journalHasRoom ? first : firstByRank(first, refuse('journal_full'));
 }
 
 /** Under which name a gate remembers the card of a tap; null when the card never said who it is. */

@@ -1,5 +1,5 @@
 import { bcdFromNumber } from '@tapgate/sdk/emv/bcd';
-import { readCanonicalHeader, tagRank } from '@tapgate/sdk/tap-record/canonical-tlv';
+import { canonicalEnd, tagRank, tagRankAt } from '@tapgate/sdk/tap-record/canonical-tlv';
 import type { AskedGateway } from '@tapgate/sdk/tap-record/asked-gateway';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import type { TapSequence, TerminalId } from '@tapgate/sdk/wire/identifiers';
@@ -73,10 +73,10 @@ function withSequenceCounter(terminalData: Uint8Array, sequence: TapSequence): U
 /** Where an object of that tag stands among objects in ascending order. */
 function placeOf(tag: number, objects: Uint8Array): number {
   for (let at = 0; at < objects.length;) {
-    const header = readCanonicalHeader(objects, at, objects.length);
-    if (header === null) throw new RangeError('terminal data of our own that cannot be read');
-    if (tagRank(header.tag) > tagRank(tag)) return at;
-    at = header.end;
+    const end = canonicalEnd(objects, at, objects.length);
+    if (end === 0) throw new RangeError('terminal data of our own that cannot be read');
+    if (tagRankAt(objects, at) > tagRank(tag)) return at;
+    at = end;
   }
   return objects.length;
 }

@@ -1,10 +1,9 @@
 import { parseAfl, readRecordCommand } from '@tapgate/sdk/emv/afl';
 import { findTlv, parseTlv } from '@tapgate/sdk/emv/ber-tlv';
 import { buildDolData, type DolEntry, parseDol } from '@tapgate/sdk/emv/dol';
-import { bytesFromHex } from '@tapgate/sdk/emv/hex';
 import type { CryptogramType } from '@tapgate/sdk/emv/iad';
 import { proofRefusalOf } from '@tapgate/sdk/emv/oda-refusal';
-import { readGpoResponse } from '@tapgate/sdk/tap-record/card-exchange';
+import { readGpoObjects } from '@tapgate/sdk/tap-record/card-exchange';
 import { readEvidence, type TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { CardRecord } from '@tapgate/sdk/tap-record/tap-record';
 import { type Refusal, refuse } from '@tapgate/sdk/wire/refusals';
@@ -37,7 +36,7 @@ import {
   type TerminalData,
   terminalDataOf,
 } from './terminal-data.ts';
-import type { TerminalProfile } from './terminal-profile.ts';
+import { baseTtqOf, type TerminalProfile } from './terminal-profile.ts';
 
 const SW_APPLICATION_BLOCKED = 0x6283;
 const SW_USE_ANOTHER_INTERFACE = 0x6984;
@@ -57,6 +56,8 @@ const ANOTHER_INTERFACE: Ending = { kind: 'other_interface', refusal: refuse('ca
  * One contactless tap: asks for APDUs, is given responses, ends in a named outcome whatever the card answers. The phases run in
  * the order of `phases.ts`; the card is needed for the first five and may leave before the others.
  *
+ * NOTE row 4 of 2.2, READ and UPDATE CAPP DATA, is not sent: DF60 is told as 00, plain, so that no card awaits it.
+ *
  * Bounded: at most COMMANDS_MAX commands, 258 bytes a response, EVIDENCE_BYTES_MAX kept.
  *
  * @param profile checked by `checkTerminalProfile`
@@ -69,7 +70,7 @@ export function* tapTransaction(
   authority: CardAuthority,
 ): Dialogue<KernelOutcome> {
   const run = new TransactionRun();
-  const ready = preProcess(profile, bytesFromHex(profile.ttq), tap.amountFen);
+  const ready = preProcess(profile, baseTtqOf(profile), tap.amountFen);
   run.note('pre_processing', ready.kind);
   if (ready.kind === 'zero_amount_offline_only') return run.end(UNSUPPORTED);
   if (ready.kind === 'over_transaction_limit') return run.end(ANOTHER_INTERFACE);
@@ -258,17 +259,17 @@ function* getProcessingOptions(
     return reply.sw === SW_USE_ANOTHER_INTERFACE ? ANOTHER_INTERFACE : PROTOCOL_ERROR;
   }
   run.gpoResponse = reply.data;
-  const objects = readGpoResponse(reply.data);
+  const objects = readGpoObjects(reply.data);
   if (objects === null) {
     run.note(phase, 'unreadable', reply.sw);
     return { kind: 'declined', refusal: refuse('card_data_invalid', 'E1.E4') };
   }
   // Template 80 has AIP and AFL only: a full debit/credit application, not qPBOC (2.6).
-  if (!objects.some((object) => object.tag === '9F26')) {
+  if (!objects.has('9F26')) {
     run.note(phase, 'without_cryptogram', reply.sw);
     return UNSUPPORTED;
   }
-  run.afl = objects.find((object) => object.tag === '94')?.value ?? run.afl;
+  run.afl = objects.get('94') ?? run.afl;
   run.note(phase, 'options', reply.sw);
   return null;
 }
@@ -300,7 +301,12 @@ function* readRecords(run: TransactionRun): Dialogue<Ending | 'last_record_lost'
   return null;
 }
 
-/** Reads the evidence, and the card's own word on the tap. AAC is a refusal that needs no proof. */
+/**
+ * Reads the evidence, and the card's own word on the tap. AAC is a refusal that needs no proof.
+ *
+ * NOTE 2.7 lets an ARQC go online without a proof; here a terminal that asks now wants the objects of the proof as a deferring one
+ * does, because the gateway proves every tap that it posts. A card that lacks them is declined, card_data_missing.
+ */
 function decideOfCard(run: TransactionRun): TapEvidence | Ending {
   const { terminalData, gpoResponse, cardRecords } = run;
   const read = readEvidence({ terminalData, gpoResponse, cardRecords });
@@ -339,7 +345,7 @@ function endOfFailedProof(profile: TerminalProfile, evidence: TapEvidence, refus
     (ctq & CTQ_ONLINE_AFTER_FAILED_PROOF) !== 0
   )
     return { kind: 'online', refusal: null };
-  const readsContact = ((bytesFromHex(profile.ttq)[0] ?? 0) & 0x10) !== 0;
+  const readsContact = ((baseTtqOf(profile)[0] ?? 0) & 0x10) !== 0;
   if (isOfflinePayment && readsContact && (ctq & CTQ_CONTACT_AFTER_FAILED_PROOF) !== 0)
     return { kind: 'other_interface', refusal };
   return { kind: 'declined', refusal };

@@ -1,7 +1,7 @@
 import { bcdFromDigits, bcdFromNumber } from '@tapgate/sdk/emv/bcd';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
 import { CanonicalWriter } from '@tapgate/sdk/tap-record/canonical-tlv';
-import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
+import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
 import type { TerminalProfile } from './terminal-profile.ts';
 
@@ -23,11 +23,15 @@ export function localClockAt(
   utcOffsetMinutes: number,
 ): Pick<TapParameters, 'localDate' | 'localTime'> {
   const local = new Date(nowMs + utcOffsetMinutes * 60_000).toISOString();
+  if (local.length !== ISO_INSTANT_CHARACTERS) throw new RangeError('a clock outside the years 0 to 9999');
   return {
-    localDate: isoDate(local.slice(0, 10)),
+    // What a Date writes is a date of the calendar, so that it is not judged again on every tap.
+    localDate: local.slice(0, 10) as IsoDate,
     localTime: local.slice(11, 13) + local.slice(14, 16) + local.slice(17, 19),
   };
 }
+
+const ISO_INSTANT_CHARACTERS = '2026-01-01T00:00:00.000Z'.length;
 
 /** Values by tag, as a card may ask for them in a data object list. */
 export type TerminalData = ReadonlyMap<string, Uint8Array>;

@@ -52,6 +52,15 @@ export type TerminalProfile = {
   readonly terminalObjects: Readonly<Record<string, string>>;
 };
 
+const BASE_TTQS = new WeakMap<TerminalProfile, Uint8Array>();
+
+/** 9F66 of a profile as bytes, read from its hex once; nobody may change them. */
+export function baseTtqOf(profile: TerminalProfile): Uint8Array {
+  let ttq = BASE_TTQS.get(profile);
+  if (ttq === undefined) BASE_TTQS.set(profile, (ttq = bytesFromHex(profile.ttq)));
+  return ttq;
+}
+
 const TTQ_OFFLINE_ONLY = 0x08;
 const SOCIAL_SECURITY_NAMES = ['7378312E73682E', 'D156000005'];
 
