@@ -50,6 +50,7 @@ async function measure(): Promise<object> {
   const falsePositives = good.filter((card) => mayBeListed(held(), card)).length / good.length;
   const { filter } = held();
   const tap = measureOwnCode(held());
+  const uninterrupted = tap.own.filter((_ms, index) => tap.interruptions[index] === 0);
   const delta = await applyWhileTapping(good);
   return {
     openMs,
@@ -67,6 +68,8 @@ async function measure(): Promise<object> {
     ownTapP50Ms: percentile(tap.own, 50),
     ownTapP99Ms: percentile(tap.own, 99),
     ownTapCpuP99Ms: percentile(tap.ownCpu, 99),
+    uninterruptedTapsPercent: (100 * uninterrupted.length) / tap.own.length,
+    uninterruptedTapP99Ms: percentile(uninterrupted.length === 0 ? tap.own : uninterrupted, 99),
     ...delta,
   };
 }

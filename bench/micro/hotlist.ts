@@ -39,6 +39,8 @@ type Measured = Readonly<
     | 'ownTapP50Ms'
     | 'ownTapP99Ms'
     | 'ownTapCpuP99Ms'
+    | 'uninterruptedTapsPercent'
+    | 'uninterruptedTapP99Ms'
     | 'deltaMs'
     | 'tapsDuringDelta'
     | 'worstWaitMs',
@@ -111,6 +113,12 @@ function figuresOf(installed: Installed, measured: Measured): readonly Figure[] 
       value: measured.ownTapCpuP99Ms,
       unit: 'ms',
     },
+    {
+      name: '  taps from which the processor was not taken away',
+      value: measured.uninterruptedTapsPercent,
+      unit: '%',
+    },
+    { name: '  own code of those, p99', value: measured.uninterruptedTapP99Ms, unit: 'ms' },
     { name: 'own code of a tap with this list, p50', value: measured.ownTapP50Ms, unit: 'ms' },
     { name: 'delta of 10,000 names, durable', value: measured.deltaMs / 1e3, unit: 's', atMost: 1 },
     { name: '  taps meanwhile, one every 2 ms', value: measured.tapsDuringDelta, unit: '', atLeast: 1 },

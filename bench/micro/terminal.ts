@@ -93,7 +93,7 @@ export async function measureTerminal(): Promise<readonly Figure[]> {
 type Authority = Parameters<typeof tapTransaction>[2];
 
 /** The own code of a tap with this hotlist, ms for each tap by the clock and of processor time: kernel with its checks, gate decision, record and MAC. */
-export function measureOwnCode(hotlist: HotlistSnapshot): Pick<TapTimes, 'own' | 'ownCpu'> {
+export function measureOwnCode(hotlist: HotlistSnapshot): Pick<TapTimes, 'own' | 'ownCpu' | 'interruptions'> {
   const { issuer, caKeys } = makeTestIssuer({ seed: 'bench', bin: '623058' });
   const authority = { caKeys, revokedIssuerCertificates: new Set<string>() };
   return timeTaps(issuer, authority, hotlist, () => 0);

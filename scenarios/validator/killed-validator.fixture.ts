@@ -51,11 +51,15 @@ const PROCESS = path.join(import.meta.dirname, 'killed-validator-process.fixture
 
 /** Lives one life of a gate. */
 export async function liveOnce(order: KillOrder): Promise<Life> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', '--no-parallel-scavenge', '--import', 'tsx', PROCESS], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, KILL_ORDER: JSON.stringify(order), NODE_TEST_CONTEXT: undefined },
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=2', '--no-parallel-scavenge', '--import', 'tsx', PROCESS],
+    {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, KILL_ORDER: JSON.stringify(order), NODE_TEST_CONTEXT: undefined },
+    },
+  );
   let said = '';
   child.stderr.on('data', (bytes: Buffer) => (said = `${said}${bytes.toString()}`.slice(-2_000)));
   const exited = new Promise<NodeJS.Signals | null>((resolve) => {

@@ -19,7 +19,7 @@ export class Pan {
 
   /** @returns null unless the text is 8 to 19 digits */
   static of(digits: string): Pan | null {
-    return /^\d{8,19}$/.test(digits) ? new Pan(digits) : null;
+    return isDigits(digits, 8, 19) ? new Pan(digits) : null;
   }
 
   /** The digits, for a token, a key derivation or a clearing record; never for a log. */
@@ -38,7 +38,7 @@ export class Pan {
 
   /** Decides whether the digits of an issuer identifier, 3 to 8 of them, are the leftmost of this PAN. */
   hasIssuerIdentifier(identifierDigits: string): boolean {
-    return /^\d{3,8}$/.test(identifierDigits) && this.#digits.startsWith(identifierDigits);
+    return isDigits(identifierDigits, 3, 8) && this.#digits.startsWith(identifierDigits);
   }
 
   toString(): string {
@@ -54,6 +54,18 @@ export class Pan {
   }
 }
 
+/** Whether a text is so many decimal digits. By characters: a tap asks it six times, and a regular expression is another machine to start. */
+function isDigits(text: string, least: number, most: number): boolean {
+  if (text.length < least || text.length > most) return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
+}
+
+const EXPIRY_DIGITS = 4;
+
 export type Track2 = { readonly pan: Pan; readonly expiry: IsoDate };
 
 /** The PAN of tag 5A; null when it is not 8 to 19 digits with trailing F. */
@@ -65,10 +77,14 @@ export function parsePan(value: Uint8Array): Pan | null {
 /** Tag 57: PAN, D, expiry YYMM, service code and the issuer's own digits, trailing F. Null when it is not of that form. */
 export function parseTrack2(value: Uint8Array): Track2 | null {
   if (value.length > 19) return null;
-  const match = /^(\d{8,19})D(\d{4})\d*F?$/.exec(hex(value));
-  const pan = Pan.of(match?.[1] ?? '');
-  const expiry = lastDayOfMonthYymm(match?.[2] ?? '');
-  return pan === null || expiry === null ? null : { pan, expiry };
+  const text = hex(value);
+  const separator = text.indexOf('D');
+  if (separator < 0) return null;
+  const expiryEnd = separator + 1 + EXPIRY_DIGITS;
+  const isOfIssuer = isDigits(text.slice(expiryEnd, text.endsWith('F') ? -1 : undefined), 0, text.length);
+  const pan = Pan.of(text.slice(0, separator));
+  const expiry = lastDayOfMonthYymm(text.slice(separator + 1, expiryEnd));
+  return pan === null || expiry === null || !isOfIssuer ? null : { pan, expiry };
 }
 
 export type CardIdentity = {

@@ -1,8 +1,8 @@
 const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).toUpperCase().padStart(2, '0'),
 );
-/** Names of applications, keys and cards are this short; calling into the engine for them costs three times their text. */
-const SHORT_BYTES = 16;
+/** Names of applications, keys and cards, and what a track 2 holds, are this short; calling into the engine for them costs three times their text. */
+const SHORT_BYTES = 19;
 
 /** Bytes as the specifications print them: upper-case hex, no spaces. */
 export function hex(bytes: Uint8Array): string {

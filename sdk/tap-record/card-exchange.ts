@@ -76,7 +76,9 @@ export function readGpoObjects(response: Uint8Array): DataObjects | null {
   const table = new ObjectTable();
   if (addTemplate(table, response, GPO_TEMPLATE)) return table;
   const objects = readGpoResponse(response);
-  return objects === null ? null : new Map(objects.toReversed().map(({ tag, value }) => [tag, value] as const));
+  return objects === null
+    ? null
+    : new Map(objects.toReversed().map(({ tag, value }) => [tag, value] as const));
 }
 
 type FlatObject = Pick<TlvNode, 'tag' | 'value'> & { readonly children?: TlvNode['children'] };

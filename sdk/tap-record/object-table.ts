@@ -1,5 +1,3 @@
-import { tagText } from '../emv/ber-tlv.ts';
-
 /** Values by tag (upper-case hex), views of the bytes as they were read. */
 export type DataObjects = Pick<ReadonlyMap<string, Uint8Array>, 'get' | 'has'>;
 
@@ -14,26 +12,33 @@ const SOURCES_MAX = 32;
  * twice, so a view is made when it is asked for and kept; a list of two dozen is searched faster than a Map of it is made.
  */
 export class ObjectTable implements DataObjects {
-  readonly #tags: string[] = [];
+  /** tag bytes as one number: comparing numbers that lie side by side touches little memory, and this is read while all of it is cold */
+  readonly #tags: number[] = [];
   /** source, start and end of each as one small integer, which costs no memory of its own */
   readonly #places: number[] = [];
   readonly #sources: Uint8Array[] = [];
   readonly #views: (Uint8Array | undefined)[] = [];
 
   get(tag: string): Uint8Array | undefined {
-    const index = this.#tags.indexOf(tag);
+    const index = this.#indexOf(tagNumber(tag));
     if (index < 0) return undefined;
     return (this.#views[index] ??= this.#viewOf(this.#places[index] ?? 0));
   }
 
   has(tag: string): boolean {
-    return this.#tags.includes(tag);
+    return this.#indexOf(tagNumber(tag)) >= 0;
   }
 
   /** The length of a value, without a view of it. */
   lengthOf(tag: string): number | undefined {
-    const place = this.#places[this.#tags.indexOf(tag)];
+    const place = this.#places[this.#indexOf(tagNumber(tag))];
     return place === undefined ? undefined : (place % OFFSETS) - (Math.floor(place / OFFSETS) % OFFSETS);
+  }
+
+  #indexOf(tag: number): number {
+    const tags = this.#tags;
+    for (let index = 0; index < tags.length; index++) if (tags[index] === tag) return index;
+    return -1;
   }
 
   #viewOf(place: number): Uint8Array | undefined {
@@ -60,15 +65,25 @@ export class ObjectTable implements DataObjects {
       const tagEnd = (first & 0x1f) === 0x1f ? at + 2 : at + 1;
       const second = tagEnd - at === 2 ? (bytes[at + 1] ?? 0x80) : 0;
       if ((second & 0x80) !== 0) return false;
-      const tag = tagText(bytes, at, tagEnd);
+      const tag = tagEnd - at === 2 ? first * 256 + second : first;
       const value = valueOf(bytes, tagEnd, to);
-      if (value === null || this.#tags.length >= OBJECTS_MAX || this.#tags.includes(tag)) return false;
+      if (value === null || this.#tags.length >= OBJECTS_MAX || this.#indexOf(tag) >= 0) return false;
       this.#tags.push(tag);
       this.#places.push((source * OFFSETS + value.start) * OFFSETS + value.end);
       at = value.end;
     }
     return true;
   }
+}
+
+/** The number of a tag as it is printed in upper-case hex; a number of no object for one that is longer than the table's. */
+function tagNumber(tag: string): number {
+  let number = 0;
+  for (let at = 0; at < tag.length; at++) {
+    const code = tag.charCodeAt(at);
+    number = number * 16 + (code <= 0x39 ? code - 0x30 : code - 0x37);
+  }
+  return tag.length === (number > 0xff ? 4 : 2) ? number : 0;
 }
 
 /** The length of a value in any such objects. */

@@ -1,7 +1,7 @@
 import { bcdFromDigits, bcdFromNumber } from '@tapgate/sdk/emv/bcd';
 import { bytesFromHex } from '@tapgate/sdk/emv/hex';
 import { CanonicalWriter } from '@tapgate/sdk/tap-record/canonical-tlv';
-import type { IsoDate } from '@tapgate/sdk/wire/identifiers';
+import { isoDate, type IsoDate } from '@tapgate/sdk/wire/identifiers';
 import type { Fen } from '@tapgate/sdk/wire/money';
 import type { TerminalProfile } from './terminal-profile.ts';
 
@@ -22,16 +22,24 @@ export function localClockAt(
   nowMs: number,
   utcOffsetMinutes: number,
 ): Pick<TapParameters, 'localDate' | 'localTime'> {
-  const local = new Date(nowMs + utcOffsetMinutes * 60_000).toISOString();
-  if (local.length !== ISO_INSTANT_CHARACTERS) throw new RangeError('a clock outside the years 0 to 9999');
-  return {
-    // What a Date writes is a date of the calendar, so that it is not judged again on every tap.
-    localDate: local.slice(0, 10) as IsoDate,
-    localTime: local.slice(11, 13) + local.slice(14, 16) + local.slice(17, 19),
-  };
+  const localMs = Math.floor(nowMs + utcOffsetMinutes * 60_000);
+  const day = Math.floor(localMs / DAY_MS);
+  const second = Math.floor((localMs - day * DAY_MS) / 1000);
+  if (lastDay.day !== day)
+    lastDay = { day, date: isoDate(new Date(day * DAY_MS).toISOString().slice(0, 10)) };
+  const hours = twoDigits(Math.floor(second / 3600));
+  const minutes = twoDigits(Math.floor(second / 60) % 60);
+  return { localDate: lastDay.date, localTime: hours + minutes + twoDigits(second % 60) };
 }
 
-const ISO_INSTANT_CHARACTERS = '2026-01-01T00:00:00.000Z'.length;
+const DAY_MS = 86_400_000;
+
+/** A terminal asks for the same day all day long, and making a date out of a number costs more than the rest of its clock. */
+let lastDay: { readonly day: number; readonly date: IsoDate } = { day: 0, date: isoDate('1970-01-01') };
+
+function twoDigits(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
 
 /** Values by tag, as a card may ask for them in a data object list. */
 export type TerminalData = ReadonlyMap<string, Uint8Array>;
