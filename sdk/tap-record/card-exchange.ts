@@ -71,16 +71,6 @@ function invalid(field: string): CardObjectsResult {
   return { ok: false, refusal: refuse('card_data_invalid', field) };
 }
 
-/** The same by tag, the first of those that have one tag. */
-export function readGpoObjects(response: Uint8Array): DataObjects | null {
-  const table = new ObjectTable();
-  if (addTemplate(table, response, GPO_TEMPLATE)) return table;
-  const objects = readGpoResponse(response);
-  return objects === null
-    ? null
-    : new Map(objects.toReversed().map(({ tag, value }) => [tag, value] as const));
-}
-
 type FlatObject = Pick<TlvNode, 'tag' | 'value'> & { readonly children?: TlvNode['children'] };
 
 /**

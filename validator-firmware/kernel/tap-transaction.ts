@@ -3,7 +3,7 @@ import { findTlv, parseTlv } from '@tapgate/sdk/emv/ber-tlv';
 import { buildDolData, type DolEntry, parseDol } from '@tapgate/sdk/emv/dol';
 import type { CryptogramType } from '@tapgate/sdk/emv/iad';
 import { proofRefusalOf } from '@tapgate/sdk/emv/oda-refusal';
-import { readGpoObjects } from '@tapgate/sdk/tap-record/card-exchange';
+import { readGpoResponse } from '@tapgate/sdk/tap-record/card-exchange';
 import { readEvidence, type TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { CardRecord } from '@tapgate/sdk/tap-record/tap-record';
 import { type Refusal, refuse } from '@tapgate/sdk/wire/refusals';
@@ -259,17 +259,17 @@ function* getProcessingOptions(
     return reply.sw === SW_USE_ANOTHER_INTERFACE ? ANOTHER_INTERFACE : PROTOCOL_ERROR;
   }
   run.gpoResponse = reply.data;
-  const objects = readGpoObjects(reply.data);
+  const objects = readGpoResponse(reply.data);
   if (objects === null) {
     run.note(phase, 'unreadable', reply.sw);
     return { kind: 'declined', refusal: refuse('card_data_invalid', 'E1.E4') };
   }
   // Template 80 has AIP and AFL only: a full debit/credit application, not qPBOC (2.6).
-  if (!objects.has('9F26')) {
+  if (!objects.some((object) => object.tag === '9F26')) {
     run.note(phase, 'without_cryptogram', reply.sw);
     return UNSUPPORTED;
   }
-  run.afl = objects.get('94') ?? run.afl;
+  run.afl = objects.find((object) => object.tag === '94')?.value ?? run.afl;
   run.note(phase, 'options', reply.sw);
   return null;
 }
