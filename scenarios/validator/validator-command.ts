@@ -12,6 +12,7 @@ import { VirtualReader } from '@tapgate/validator-firmware/devices/virtual-reade
 import { JournalFault } from '@tapgate/validator-firmware/journal/journal-fault';
 import { EnrolmentFault } from '@tapgate/validator-firmware/sync/device-identity';
 import { runCommand } from '../command-line.ts';
+import { describeDeviceFault } from './absent-library.ts';
 import { describeEnrolmentFailure, describeNotEnrolled, enrolledDevice } from './enrolled-device.ts';
 import { GateLog } from './gate-log.ts';
 import { overOnSignal, type Over } from './stop-signal.ts';
@@ -209,9 +210,7 @@ await runCommand('validator', async () => {
     return await run(order);
   } catch (error) {
     if (error instanceof DeviceFault) {
-      fail(
-        `${error.code}: the package of that device is not installed here (npm install builds it where its system library is)`,
-      );
+      fail(describeDeviceFault(error.code));
       return EXIT.libraryAbsent;
     }
     if (error instanceof JournalFault && error.code === 'journal_not_opened')
