@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { parsedOrUsage, runCommand, UsageFault } from '../../scenarios/command-line.ts';
 import { measureAccept } from './accept.ts';
+import { measureAsking } from './asking.ts';
 import { measureClearing } from './clearing.ts';
 import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
@@ -12,10 +13,11 @@ import { measureSettle } from './settle.ts';
 import { TERMINAL_FLAGS } from './terminal-flags.ts';
 import { measureWhatIf } from './whatif.ts';
 
-// `npm run bench:micro -- <what>`: timings of our own code without a network. Exit 1 when a bound is not held.
+// `npm run bench:micro -- <what>`: timings of our own code; asking alone goes to a gateway on this machine. Exit 1 when a bound is not held.
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   accept: measureAccept,
+  asking: measureAsking,
   clearing: measureClearing,
   fares: measureFares,
   settle: measureSettle,

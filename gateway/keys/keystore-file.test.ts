@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { inspect } from 'node:util';
+import { openKeystore, openOrCreateKeystore } from './open-keystore.ts';
 import { Keystore } from './keystore.ts';
 import {
   createKeystoreFile,
@@ -97,4 +98,26 @@ test('a torn half-written file is not taken for a keystore', () => {
   const file = path.join(folder, 'torn.json');
   writeFileSync(file, sealKeystore(sample, 'correct horse', QUICK).slice(0, 100));
   assert.throws(() => readKeystoreFile(file, 'correct horse'), { code: 'keystore_invalid' });
+});
+
+test('a passphrase that people choose is stretched with 128 MiB; one that was generated needs no more than 16', () => {
+  const stretchedWith = (keystorePassphrase: string | null): unknown => {
+    const dataDir = mkdtempSync(path.join(tmpdir(), 'keystore-'));
+    try {
+      const settings = { dataDir, keystorePassphrase };
+      const owners = { banks: [], terminalIds: [] };
+      const made = openOrCreateKeystore(settings, owners, '2026-11-22T00:00:00Z');
+      const read = (): unknown =>
+        (JSON.parse(readFileSync(made.file, 'utf8')) as { kdf: { n: unknown } }).kdf.n;
+      const first = read();
+      made.replace(made.keystore);
+      assert.equal(read(), first);
+      assert.ok(openKeystore(settings));
+      return first;
+    } finally {
+      rmSync(dataDir, { recursive: true });
+    }
+  };
+  assert.equal(stretchedWith(null), 2 ** 14);
+  assert.equal(stretchedWith('correct horse'), 2 ** 17);
 });

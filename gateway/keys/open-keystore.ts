@@ -5,7 +5,14 @@ import { createDurably } from '../durable-file.ts';
 import type { Settings } from '../settings.ts';
 import { StartFault } from '../start-fault.ts';
 import { completeDemoKeystore, createDemoKeystore, type KeyOwners } from './demo-keystore.ts';
-import { createKeystoreFile, readKeystoreFile, writeKeystoreFile } from './keystore-file.ts';
+import {
+  createKeystoreFile,
+  readKeystoreFile,
+  SCRYPT_DEFAULT,
+  SCRYPT_GENERATED,
+  writeKeystoreFile,
+  type ScryptParameters,
+} from './keystore-file.ts';
 import type { Keystore } from './keystore.ts';
 
 /** A keystore that is open, and where it came from. */
@@ -68,7 +75,8 @@ export function openOrCreateKeystore(
   }
   const passphrase = settings.keystorePassphrase ?? generatePassphrase(settings.dataDir);
   const keystore = createDemoKeystore(owners, { createdAt, ...(seed === undefined ? {} : { seed }) });
-  const created = createKeystoreFile(keystoreFile(settings.dataDir), keystore, passphrase);
+  const file = keystoreFile(settings.dataDir);
+  const created = createKeystoreFile(file, keystore, passphrase, stretchingOf(settings));
   if (created) return opened(settings, keystore, passphrase, true);
   // Another process was faster; its keystore counts.
   return openOrCreateKeystore(settings, owners, createdAt, seed);
@@ -87,10 +95,14 @@ function opened(
     passphraseFile: settings.keystorePassphrase === null ? passphraseFile(settings.dataDir) : null,
     created,
     replace: (next) => {
-      writeKeystoreFile(file, next, passphrase);
+      writeKeystoreFile(file, next, passphrase, stretchingOf(settings));
     },
   };
 }
+
+/** Without KEYSTORE_PASSPHRASE the passphrase is the generated one. */
+const stretchingOf = ({ keystorePassphrase }: KeystoreSettings): ScryptParameters =>
+  keystorePassphrase === null ? SCRYPT_GENERATED : SCRYPT_DEFAULT;
 
 function readPassphrase(dataDir: string): string | null {
   const file = passphraseFile(dataDir);

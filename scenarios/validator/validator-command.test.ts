@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -61,6 +62,14 @@ const lastOf = ({ lines }: Ended, event: string): Partial<Line> =>
   lines.findLast((line) => line.event === event) ?? {};
 const services = ({ lines }: Ended): unknown[] =>
   lines.flatMap(({ event, service }) => (event === 'service' ? [service] : []));
+
+/** The most that a process has had resident so far; null where the system does not say. */
+function peakMemoryMb(processId: number | undefined): number | null {
+  if (processId === undefined || process.platform !== 'linux') return null;
+  const [, kilobytes] =
+    /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${processId}/status`, 'latin1')) ?? [];
+  return kilobytes === undefined ? null : Number(kilobytes) / 1_000;
+}
 
 async function newCode(...args: string[]): Promise<string> {
   const { code, out, err } = await endOf(start(TERMINALS, ['code', ...args]));
@@ -211,12 +220,18 @@ describe('npm run validator', { timeout: 240_000 }, () => {
   });
 
   test('a signal stops it gracefully: nothing is lost, and the barrier is shut', async () => {
+    const peaksMb: (number | null)[] = [];
     const child = start(COMMAND, ['--json', '--simulate', '--between', '1', '--seed', 'signal']);
     const ending = endOf(child);
     child.stdout?.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('"event":"tap"')) child.kill('SIGTERM');
+      if (!chunk.toString().includes('"event":"tap"')) return;
+      peaksMb.push(peakMemoryMb(child.pid));
+      child.kill('SIGTERM');
     });
     const ended = await ending;
+    // The bound of a terminal, with its virtual riders and the start of everything in it.
+    const [peakMb = null] = peaksMb;
+    if (process.platform === 'linux') assert.ok(peakMb !== null && peakMb <= 200, `${peakMb ?? 'no'} MB`);
     assert.equal(ended.code, 0, ended.err);
     const end = lastOf(ended, 'end');
     assert.ok(end['accepted'] === end['taps'] && end['waiting'] === 0);
