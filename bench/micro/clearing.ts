@@ -166,13 +166,10 @@ async function measureSize(
 
 /** Closes the day in a process of its own, whose memory is then closing's. */
 async function closeInProcess(url: string, outDir: string): Promise<z.infer<typeof CloseReport>> {
-  const closing = spawn(
-    process.execPath,
-    [...CLOSE_FLAGS, '--import', 'tsx', CLOSE, url, outDir, SERVICE_DATE],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const closing = spawn(process.execPath, [...CLOSE_FLAGS, '--import', 'tsx', CLOSE, outDir, SERVICE_DATE], {
+    env: { ...process.env, DATABASE_URL: url },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const said = { stdout: '', stderr: '' };
   closing.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   closing.stderr.setEncoding('utf8').on('data', (text: string) => {

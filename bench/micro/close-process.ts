@@ -8,7 +8,9 @@ import { isoDate } from '@tapgate/sdk/wire/identifiers';
 
 // Closes one day in a process of its own, so that its memory is the memory of closing; prints what it took as JSON, and batches on stderr
 // as they are made. CLOSING_THREADS=0 or a number in place of what `npm run clearing` would choose.
-const [databaseUrl = '', outDir = '', clearingDate = ''] = process.argv.slice(2);
+// The URL holds a password, and arguments are open to everybody on the machine.
+const databaseUrl = process.env['DATABASE_URL'] ?? '';
+const [outDir = '', clearingDate = ''] = process.argv.slice(2);
 const asked = process.env['CLOSING_THREADS'];
 const threads = {
   ...closingThreads(databaseUrl),

@@ -11,13 +11,13 @@ import { loadPolicy } from '@tapgate/gateway/whatif/load-policy';
 import { isoDate } from '@tapgate/sdk/wire/identifiers';
 import { readdirSync } from 'node:fs';
 
-// One what-if or one replay in a process of its own, so that its time and memory are nobody else's: WHAT URL DATA_DIR DATE.
+// One what-if or one replay in a process of its own, so that its time and memory are nobody else's: WHAT DATA_DIR DATE, and DATABASE_URL.
 
 const POLICIES = path.join(import.meta.dirname, '../../gateway/whatif/policies');
-const [what = '', url = '', dataDir = '', date = ''] = process.argv.slice(2);
+const [what = '', dataDir = '', date = ''] = process.argv.slice(2);
 const keystore = openKeystore({ dataDir, keystorePassphrase: null });
 if (keystore === null) throw new Error('the bench has made its keystore');
-const database = await openDatabase(url);
+const database = await openDatabase(process.env['DATABASE_URL'] ?? '');
 const calendar = loadCalendar();
 const ruleBook = loadRuleBook(calendar);
 const reference = await loadReferenceData(database);

@@ -57,8 +57,8 @@ export async function measureWhatIf(): Promise<readonly Figure[]> {
     const run = (what: string): Run => {
       const { stdout, stderr, status } = spawnSync(
         process.execPath,
-        ['--import', 'tsx', WHATIF, what, url, scratch, DATE],
-        { encoding: 'utf8' },
+        ['--import', 'tsx', WHATIF, what, scratch, DATE],
+        { encoding: 'utf8', env: { ...process.env, DATABASE_URL: url } },
       );
       if (status !== 0) throw new Error(`${what} failed: ${stderr}`);
       return Report.parse(JSON.parse(stdout));
