@@ -83,8 +83,8 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
   await openAccountsOf(database, data, startedWith);
   const reference = await loadReferenceData(database);
   const keys = new KeystoreProvider(keystore);
-  const isBusy = (): boolean => gateway.intake.isBusy;
-  const turns = new SettlingPace(isBusy);
+  const waiting = (): number => gateway.intake.insideLately;
+  const turns = new SettlingPace(waiting);
   const watch = new RulesWatch(startedWith, mark, {
     readMark: () => readRulesMark(),
     load: () =>
@@ -109,8 +109,8 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
     throw error;
   }
   const settling = (): SettlingDependencies => ({ database, keys, reference, ...watch.rules });
-  const loop = startSettling(settling, isBusy, onFault);
-  const pricingHeld = startPricingHeld({ dependencies: settling, look: () => watch.look(), isBusy, onFault });
+  const loop = startSettling(settling, waiting, onFault);
+  const pricingHeld = startPricingHeld({ dependencies: settling, look: () => watch.look(), waiting, onFault });
   const lists = startMakingLists(gateway.maker, onFault);
   const partitions = setInterval(() => {
     ensurePartitions(database, Date.now()).catch(onFault);

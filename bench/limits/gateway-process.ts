@@ -63,7 +63,7 @@ async function start(order: GatewayStart): Promise<number> {
     loop: order.settles
       ? startSettling(
           () => settling,
-          () => gateway.intake.isBusy,
+          () => gateway.intake.insideLately,
           onFault,
         )
       : null,

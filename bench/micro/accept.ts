@@ -8,7 +8,8 @@ import { NO_FACTS } from '@tapgate/gateway/ingest/tap-facts';
 import type { TerminalPlacement } from '@tapgate/gateway/ingest/terminal-placement';
 import { readTapBody } from '@tapgate/gateway/http/tap-body';
 import { SignedTaps } from '@tapgate/gateway/intake/signed-taps.fixture';
-import { resultOf, TapGroup, type TapUnderWay } from '@tapgate/gateway/intake/tap-group';
+import { prepareProof } from '@tapgate/gateway/intake/prove-card';
+import { resultOf, TapGroup, waitingTap, type TapUnderWay } from '@tapgate/gateway/intake/tap-group';
 import { distinctIdentities, rowsOf } from '@tapgate/gateway/intake/tap-rows';
 import { KeystoreProvider } from '@tapgate/gateway/keys/keystore-provider';
 import { referenceRowsOf } from '@tapgate/gateway/operators/demo-reference';
@@ -113,7 +114,7 @@ async function acceptBatch(
       })),
     ),
   );
-  const proofs = await timed('prove by the cryptogram', size, () =>
+  await timed('prove by the cryptogram', size, () =>
     taps.map(
       ({ card, bankId }) =>
         typeof card.evidence !== 'string' && authority.cryptogramHolds(card.evidence, bankId),
@@ -122,21 +123,26 @@ async function acceptBatch(
   await timed('plan the proof by signatures (oda)', size, () =>
     taps.map(({ card, record, placement }) => {
       const onDate = calendarDateOf(placement.zone, record.tappedAtMs);
-      const facts = { dfName: record.dfName, onDate, verifiedCertificateSm3: null };
-      return typeof card.evidence === 'string' ? null : planProof(card.evidence, facts, authority);
+      return typeof card.evidence === 'string'
+        ? null
+        : planProof(card.evidence, { dfName: record.dfName, onDate }, authority);
     }),
   );
+  const waiting = await timed('prepare the proof, keep what waits', size, () =>
+    taps.map((tap) => ({
+      tap: waitingTap(tap),
+      prepared: prepareProof({ authority, issuerHosted: true }, tap),
+    })),
+  );
   const judged = await timed('judge', size, () =>
-    taps.map((tap, index): TapUnderWay => {
-      const judgement = judgeTap(tap, NO_FACTS, { refusal: null, actProven: proofs[index] === true }, NOW_MS);
+    waiting.map(({ tap, prepared }): TapUnderWay => {
+      if (prepared?.by !== 'cryptogram') throw new Error('a tap of the bench is proven by its cryptogram');
+      const judgement = judgeTap(tap, NO_FACTS, prepared.proof, NOW_MS);
       return {
-        ...{
-          tap,
-          order: { bytes: tap.bytes, sender: null, nowMs: NOW_MS, budgetMs: null, lane: 'first' },
-          arrivedMs: 0,
-        },
+        ...{ tap, prepared },
+        order: { bytes: tap.bytes, sender: null, nowMs: NOW_MS, budgetMs: null, lane: 'first' },
         ...{ group: new TapGroup(1, () => undefined), ahead: 0, index: 0, facts: NO_FACTS, proof: null },
-        ...{ certificateSm3: new Uint8Array(), judgement, rounds: 0 },
+        ...{ certificateSm3: new Uint8Array(), judgement, rounds: 0, arrivedMs: 0 },
       };
     }),
   );

@@ -22,6 +22,7 @@ export type RecordAuthority = {
 
 /** A tap whose terminal is known and whose MAC verifies; what the card's data objects say of it is read, not proven. */
 export type AuthenticTap = TapToJudge & {
+  readonly record: TapRecord;
   readonly bytes: Uint8Array;
   readonly card: ReadCard;
 };

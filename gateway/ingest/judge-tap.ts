@@ -1,4 +1,5 @@
 import { equalBytes } from '@tapgate/sdk/emv/hex';
+import type { CardExchange } from '@tapgate/sdk/tap-record/card-exchange';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import { TAP_AGE_MAX_MS, TAP_FUTURE_MAX_MS } from '@tapgate/sdk/wire/limits';
 import { refuse, type ProofRefusalCode, type Refusal } from '@tapgate/sdk/wire/refusals';
@@ -7,9 +8,12 @@ import { hotlistStanding } from './hotlist-standing.ts';
 import type { TapFacts } from './tap-facts.ts';
 import { servesPlaceOf, type TerminalPlacement } from './terminal-placement.ts';
 
+/** What a tap record says beside what card and terminal exchanged. */
+export type TapHead = Omit<TapRecord, keyof CardExchange | 'dfName'>;
+
 /** One tap whose terminal MAC has verified, with what its bytes say of the card. */
 export type TapToJudge = {
-  readonly record: TapRecord;
+  readonly record: TapHead;
   readonly recordSm3: Uint8Array;
   readonly placement: TerminalPlacement;
   /** the cooperating bank by BIN; null when there is none */
@@ -113,7 +117,7 @@ export function judgeTap(tap: TapToJudge, facts: TapFacts, proof: CardProof, now
 }
 
 /** A gate that asked in time knew the gateway's version too: one that opened against it may not put that on the rider. */
-const knownHotlistVersion = ({ hotlistVersion, asked }: TapRecord): number =>
+const knownHotlistVersion = ({ hotlistVersion, asked }: TapHead): number =>
   Math.max(hotlistVersion, asked?.hotlistVersion ?? 0);
 
 const refused = (refusal: Refusal): Judgement => ({ kind: 'refused', refusal });

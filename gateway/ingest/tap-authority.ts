@@ -1,14 +1,14 @@
 import type { CaKeyTable } from '@tapgate/sdk/emv/ca-keys';
 import { verifyCryptogram } from '@tapgate/sdk/emv/cryptogram';
+import type { Sm2IssuerCertificate } from '@tapgate/sdk/emv/sm2-certificates';
 import { HmacSm3Key } from '@tapgate/sdk/gm/sm3';
-import { hex } from '@tapgate/sdk/emv/hex';
 import { firstOf } from '@tapgate/sdk/tap-record/object-table';
 import type { TapEvidence } from '@tapgate/sdk/tap-record/tap-evidence';
 import type { PanToken, TerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import type { RecordAuthority } from './authenticate-record.ts';
 import type { BinTable } from './bin-table.ts';
-import type { ProofAuthority } from './plan-proof.ts';
+import type { NamedIssuerCertificate, ProofAuthority } from './plan-proof.ts';
 import type { TerminalPlacement } from './terminal-placement.ts';
 
 /** The reference data that judging taps needs, in memory, as it stood when the gateway started. */
@@ -28,7 +28,7 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
   #terminals: ReadonlyMap<TerminalId, TerminalPlacement>;
   readonly #keys: KeyProvider;
   readonly #macKeys = new Map<TerminalId, HmacSm3Key>();
-  readonly #issuerCertificates = new Set<string>();
+  readonly #issuerCertificates = new Map<string, Sm2IssuerCertificate>();
 
   constructor(reference: TapReference, keys: KeyProvider) {
     this.bins = reference.bins;
@@ -61,13 +61,14 @@ export class TapAuthority implements RecordAuthority, ProofAuthority {
     return this.#keys.panToken(panDigits);
   }
 
-  isIssuerCertificateVerified(fingerprint: Uint8Array): boolean {
-    return this.#issuerCertificates.has(hex(fingerprint));
+  verifiedIssuerCertificate(name: string): Sm2IssuerCertificate | null {
+    return this.#issuerCertificates.get(name) ?? null;
   }
 
-  rememberIssuerCertificate(fingerprint: Uint8Array): void {
+  /** To be called for one whose signature has verified, and for no other. */
+  rememberIssuerCertificate({ name, certificate }: NamedIssuerCertificate): void {
     if (this.#issuerCertificates.size >= ISSUER_CERTIFICATES_MAX) this.#issuerCertificates.clear();
-    this.#issuerCertificates.add(hex(fingerprint));
+    this.#issuerCertificates.set(name, certificate);
   }
 
   /** @returns null where the issuer's key is not loaded here, so that nobody can say */

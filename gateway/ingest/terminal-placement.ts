@@ -2,6 +2,9 @@ import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { Rail, TapKind } from '@tapgate/sdk/wire/rails';
 import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 
+/** Where a record says that it was made. */
+type RecordPlace = Pick<TapRecord, 'lineId' | 'stationId' | 'tapKind' | 'rail'>;
+
 /** Where a terminal stands and what it serves: everything of the reference data that one tap needs, in one look-up. */
 export type TerminalPlacement = {
   readonly terminalId: TerminalId;
@@ -25,7 +28,7 @@ export type TerminalPlacement = {
 };
 
 /** True when the record speaks of the place that its terminal stands at. */
-export function servesPlaceOf(placement: TerminalPlacement, record: TapRecord): boolean {
+export function servesPlaceOf(placement: TerminalPlacement, record: RecordPlace): boolean {
   return (
     record.lineId === placement.lineId &&
     record.stationId === placement.stationId &&

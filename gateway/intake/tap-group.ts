@@ -1,10 +1,12 @@
 import type { Refusal } from '@tapgate/sdk/wire/refusals';
+import type { TapRecord } from '@tapgate/sdk/tap-record/tap-record';
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import type { TapAnswer, TapVerdict } from '@tapgate/sdk/wire/verdict';
-import type { AuthenticTap } from '../ingest/authenticate-record.ts';
-import type { CardProof, Judgement } from '../ingest/judge-tap.ts';
+import type { AuthenticTap, ReadCard } from '../ingest/authenticate-record.ts';
+import type { CardProof, Judgement, TapHead, TapToJudge } from '../ingest/judge-tap.ts';
 import type { TapFacts } from '../ingest/tap-facts.ts';
 import type { Lane } from '../ingest/two-lanes.ts';
+import type { PreparedProof } from './prove-card.ts';
 
 export type TapOrder = {
   readonly bytes: Uint8Array;
@@ -22,9 +24,54 @@ export type TapResult =
   | { readonly ok: true; readonly answer: TapAnswer }
   | { readonly ok: false; readonly refusal: Refusal; readonly terminalId: TerminalId | null };
 
+/**
+ * An authentic tap without what card and terminal exchanged, for which its proof has been prepared: so a tap that waits is a tenth
+ * of one that is read, and collections copy what waits.
+ */
+export type WaitingTap = TapToJudge & {
+  readonly bytes: Uint8Array;
+  readonly card: Omit<ReadCard, 'evidence'> & {
+    /** 9F26; null where the card's answers could not be read */
+    readonly cryptogram: Uint8Array | null;
+  };
+};
+
+export function waitingTap({ bytes, record, recordSm3, placement, bankId, card }: AuthenticTap): WaitingTap {
+  const { panToken, psn, atc, amountFen, evidence } = card;
+  const cryptogram = typeof evidence === 'string' ? null : evidence.cryptogram;
+  return {
+    bytes,
+    record: headOf(record),
+    recordSm3,
+    placement,
+    bankId,
+    card: { panToken, psn, atc, amountFen, cryptogram },
+  };
+}
+
+function headOf(record: TapRecord): TapHead {
+  const { terminalId, tapSequence, tappedAtMs, rail, tapKind, lineId, stationId } = record;
+  const { ruleSetVersion, hotlistVersion, gateDecision, gateRefusal, asked } = record;
+  const head: TapHead = {
+    terminalId,
+    tapSequence,
+    tappedAtMs,
+    rail,
+    tapKind,
+    lineId,
+    stationId,
+    ruleSetVersion,
+    hotlistVersion,
+    gateDecision,
+    gateRefusal,
+  };
+  return asked === undefined ? head : { ...head, asked };
+}
+
 /** One tap on its way through the stages. */
 export type TapUnderWay = {
-  readonly tap: AuthenticTap;
+  readonly tap: WaitingTap;
+  readonly prepared: PreparedProof | null;
   readonly order: TapOrder;
   /** monotonic, ms */
   readonly arrivedMs: number;

@@ -1,5 +1,6 @@
+import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
-import { authenticateRecord, type Authentication } from '../ingest/authenticate-record.ts';
+import { authenticateRecord } from '../ingest/authenticate-record.ts';
 import { judgeDelivery, judgeTap, NO_PROOF_NEEDED, type CardProof } from '../ingest/judge-tap.ts';
 import type { TapFacts } from '../ingest/tap-facts.ts';
 import type { Lane } from '../ingest/two-lanes.ts';
@@ -10,8 +11,17 @@ import { StoreFault } from '../store/store-fault.ts';
 import { readTapFacts } from '../store/tap-facts.ts';
 import { Capacity } from './capacity.ts';
 import { MicroBatch } from './micro-batch.ts';
-import { proveCard, type Prover } from './prove-card.ts';
-import { resultOf, TapGroup, type TapOrder, type TapResult, type TapUnderWay } from './tap-group.ts';
+import { RecentPeak } from './recent-peak.ts';
+import { prepareProof, proveCard, type PreparedProof, type Prover } from './prove-card.ts';
+import {
+  resultOf,
+  TapGroup,
+  waitingTap,
+  type TapOrder,
+  type TapResult,
+  type TapUnderWay,
+  type WaitingTap,
+} from './tap-group.ts';
 import { distinctIdentities, rowsOf } from './tap-rows.ts';
 
 export type { TapResult } from './tap-group.ts';
@@ -27,13 +37,18 @@ export type TapIntakeParts = Prover & {
 /** Taps inside at once, live ones and all: two seconds of the fastest machine, a few megabytes. Beyond, the gateway says so instead of queueing. */
 const INSIDE_MAX = 8_192;
 
-/** Work that nobody waits for steps back from here on (jobs/settling-pace.ts). */
-const BUSY_ABOVE = 16;
+/**
+ * Of those, taps of a backlog. Enough for two runs of each stage; more would only wait, and what waits is copied by every collection.
+ */
+const BACKLOG_INSIDE_MAX = 768;
+
+/** From here on what one more round trip costs is missed more than a few milliseconds. */
+const BUSY_ABOVE = 64;
 
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
 
-/** How long a few taps wait for company: hardly at all, but when many are inside, what one more round trip costs is missed more. */
+/** How long a few taps wait for company: hardly at all, but when many are inside. */
 const GATHER_MS = 1;
 const GATHER_WHEN_BUSY_MS = 12;
 const LANES: readonly Lane[] = ['first', 'after'];
@@ -45,10 +60,17 @@ const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
  */
 export class TapIntake {
   readonly #parts: TapIntakeParts;
-  readonly #batching = { ...BATCH, gatherMs: () => (this.isBusy ? GATHER_WHEN_BUSY_MS : GATHER_MS) };
+  readonly #batching = {
+    ...BATCH,
+    gatherMs: () => (this.insideLately > BUSY_ABOVE ? GATHER_WHEN_BUSY_MS : GATHER_MS),
+  };
   readonly #toJudge = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#readFacts(taps));
   readonly #toCommit = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#commit(taps));
   readonly #capacity = new Capacity();
+  /** groups of a backlog that wait for room, the oldest first */
+  readonly #backlog: (() => void)[] = [];
+  #isAdmitting = false;
+  readonly #lately = new RecentPeak();
   #inside = 0;
   #liveInside = 0;
 
@@ -61,9 +83,9 @@ export class TapIntake {
     return this.#inside;
   }
 
-  /** More taps wait for their answers than a few that are on their way through anyway. */
-  get isBusy(): boolean {
-    return this.#inside > BUSY_ABOVE;
+  /** The most of them at any moment lately: answers go out in batches, after which the busiest gateway is empty for a moment. */
+  get insideLately(): number {
+    return this.#lately.peak(this.#parts.monotonicMs());
   }
 
   /**
@@ -82,26 +104,57 @@ export class TapIntake {
     return result;
   }
 
-  /** Taps that arrived together. @returns a result for each, in order, once all of them are there; never rejects, as accept */
+  /**
+   * Taps that arrived together, all in one lane. Those of a backlog wait outside while enough of it is inside, in the order in which
+   * they came.
+   *
+   * @returns a result for each, in order, once all of them are there; never rejects, as accept
+   */
   acceptGroup(orders: readonly TapOrder[]): Promise<TapResult[]> {
     if (orders.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
-      const group = new TapGroup(orders.length, resolve);
-      const arrivedMs = this.#parts.monotonicMs();
-      const taps: TapUnderWay[] = [];
-      orders.forEach((order, index) => {
-        const read = this.#authenticate(order);
-        if (!read.ok) {
-          group.settle(index, read);
-          return;
-        }
-        const ahead = this.#aheadOf(order.lane);
-        this.#count(order, 1);
-        const fresh = { facts: null, proof: null, certificateSm3: null, judgement: null, rounds: 0 };
-        taps.push({ tap: read.tap, order, arrivedMs, ahead, group, index, ...fresh });
-      });
-      this.#pushOn(this.#toJudge, taps);
+      const admit = (): void => {
+        this.#admit(orders, resolve);
+      };
+      if (orders[0]?.lane !== 'after' || this.#hasRoom()) admit();
+      else this.#backlog.push(admit);
     });
+  }
+
+  #hasRoom(): boolean {
+    return this.#inside - this.#liveInside < BACKLOG_INSIDE_MAX;
+  }
+
+  #admit(orders: readonly TapOrder[], resolve: (results: TapResult[]) => void): void {
+    const group = new TapGroup(orders.length, resolve);
+    const arrivedMs = this.#parts.monotonicMs();
+    const taps: TapUnderWay[] = [];
+    orders.forEach((order, index) => {
+      const read = this.#read(order);
+      if (!read.ok) {
+        group.settle(index, read);
+        return;
+      }
+      const ahead = this.#aheadOf(order.lane);
+      this.#count(order, 1);
+      this.#lately.note(this.#inside, arrivedMs);
+      const { tap, prepared } = read;
+      taps.push({
+        tap,
+        prepared,
+        order,
+        arrivedMs,
+        ahead,
+        group,
+        index,
+        facts: null,
+        proof: null,
+        certificateSm3: null,
+        judgement: null,
+        rounds: 0,
+      });
+    });
+    this.#pushOn(this.#toJudge, taps);
   }
 
   /** Taps that go before one that comes now. */
@@ -119,12 +172,15 @@ export class TapIntake {
     return lane === 'first' || this.#liveInside === 0;
   }
 
-  #authenticate(order: TapOrder): Authentication {
+  /** Everything that can be said of a record by itself. */
+  #read(order: TapOrder): ReadTap {
     const { sender, bytes, budgetMs, lane } = order;
     if (this.isOverloadedFor(budgetMs, lane))
       return { ok: false, refusal: refuse('overloaded'), terminalId: sender };
     try {
-      return authenticateRecord(bytes, sender, this.#parts.authority);
+      const authentic = authenticateRecord(bytes, sender, this.#parts.authority);
+      if (!authentic.ok) return authentic;
+      return { ok: true, tap: waitingTap(authentic.tap), prepared: prepareProof(this.#parts, authentic.tap) };
     } catch (fault) {
       this.#parts.onFault(fault);
       return { ok: false, refusal: refuse('gateway_unavailable'), terminalId: sender };
@@ -246,8 +302,24 @@ export class TapIntake {
     if (taps.length === 0) return;
     for (const { order } of taps) this.#count(order, -1);
     for (const underWay of taps) underWay.group.settle(underWay.index, resultFor(underWay));
+    this.#admitBacklog();
+  }
+
+  /** One group at a turn of the loop, for reading a hundred records takes ten milliseconds. */
+  #admitBacklog(): void {
+    if (this.#isAdmitting || this.#backlog.length === 0 || !this.#hasRoom()) return;
+    this.#isAdmitting = true;
+    setImmediate(() => {
+      this.#isAdmitting = false;
+      this.#backlog.shift()?.();
+      this.#admitBacklog();
+    });
   }
 }
+
+type ReadTap =
+  | { readonly ok: true; readonly tap: WaitingTap; readonly prepared: PreparedProof | null }
+  | { readonly ok: false; readonly refusal: Refusal; readonly terminalId: TerminalId | null };
 
 /** Work that nobody waits for any more is not begun: a tap is only given up before its proof, never after. */
 function isLate({ order, arrivedMs }: TapUnderWay, nowMs: number): boolean {

@@ -61,7 +61,7 @@ function rowOf(
     panToken: card.panToken,
     psn: card.psn,
     atc: card.atc,
-    claimsActWith: claimsAct && typeof card.evidence !== 'string' ? card.evidence.cryptogram : null,
+    claimsActWith: claimsAct ? card.cryptogram : null,
     newCertificateSm3: underWay.certificateSm3,
     serviceDate,
     tappedAtMs: record.tappedAtMs,

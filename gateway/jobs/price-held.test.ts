@@ -66,7 +66,7 @@ describe('held rides of a running gateway', () => {
     const faults: unknown[] = [];
     const onFault = (fault: unknown): void => void faults.push(fault);
     const dependencies = (): SettlingDependencies => ({ ...world, ruleBook });
-    const isBusy = (): boolean => gateway.intake.isBusy;
+    const inside = (): number => gateway.intake.insideLately;
     const looks = { count: 0 };
     const look = (): Promise<boolean> => {
       looks.count += 1;
@@ -74,8 +74,8 @@ describe('held rides of a running gateway', () => {
       isNew = false;
       return Promise.resolve(found);
     };
-    const settling = startSettling(dependencies, isBusy, onFault);
-    const pricing = startPricingHeld({ dependencies, look, isBusy, onFault, lookEveryMs: 5 });
+    const settling = startSettling(dependencies, inside, onFault);
+    const pricing = startPricingHeld({ dependencies, look, waiting: inside, onFault, lookEveryMs: 5 });
     try {
       await until(() => Promise.resolve(looks.count > 3));
       assert.equal(await fareOf(waiting), null, 'looked at, and still without a rule');

@@ -111,12 +111,12 @@ const WALK_EVERY_MS = 60 * 60 * 1000;
 export function startPricingHeld(order: {
   readonly dependencies: () => SettlingDependencies;
   readonly look: () => Promise<boolean>;
-  readonly isBusy: () => boolean;
+  readonly waiting: () => number;
   readonly onFault: (fault: unknown) => void;
   readonly lookEveryMs?: number;
 }): RestingLoop {
-  const { dependencies, look, isBusy, onFault, lookEveryMs = LOOK_EVERY_MS } = order;
-  const pace = new SettlingPace(isBusy);
+  const { dependencies, look, waiting, onFault, lookEveryMs = LOOK_EVERY_MS } = order;
+  const pace = new SettlingPace(waiting);
   let dueAtMs = 0;
   return startRestingLoop(
     async (isStopped) => {

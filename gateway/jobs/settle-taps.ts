@@ -297,13 +297,20 @@ const IDLE_MS = 200;
  * Settles behind the gateway until it is stopped. What goes wrong is reported, and tried again: nothing is lost by it.
  *
  * @param dependencies as they are when a transaction begins: rules may change while the gateway runs
- * @param isBusy taps of this process wait for an answer: they come first
+ * @param waiting taps of this process that wait for an answer: they come first
  */
 export function startSettling(
   dependencies: () => SettlingDependencies,
-  isBusy: () => boolean,
+  waiting: () => number,
   onFault: (fault: unknown) => void,
 ): RestingLoop {
-  const pace = new SettlingPace(isBusy);
-  return startRestingLoop(async () => (await settleOnce(dependencies(), pace)).cards > 0, IDLE_MS, onFault);
+  const pace = new SettlingPace(waiting);
+  const step = async (): Promise<boolean> => {
+    const { cards, settledTaps, waitingTaps } = await settleOnce(dependencies(), pace);
+    const taps = settledTaps + waitingTaps;
+    if (taps < pace.batch) pace.caughtUp();
+    await pace.restAfter(taps);
+    return cards > 0;
+  };
+  return startRestingLoop(step, IDLE_MS, onFault);
 }

@@ -3,8 +3,27 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 /** How long settling keeps the thread at a time: a tap that has just come waits no longer than this for its turn. */
 const SLICE_MS = 3;
 
-/** While taps wait for their answers settling takes one slice in four, so that it falls behind but never stands still. */
-const REST_PER_SLICE = 3;
+/** More taps than this that wait at once are a rush, and not those that are on their way through anyway. */
+const RUSH_ABOVE = 16;
+
+/** Beside a few taps settling takes every other slice: it keeps up, and the answers do not wait for it twice. */
+const REST_BESIDE_FEW = 1;
+
+/** In a rush it takes one slice in sixteen: the queue is durable, and whoever waits at a gate is not. */
+const REST_IN_RUSH = 15;
+
+/** A rush that goes on is no rush: settling takes one slice in four then, so that it falls behind but never stands still. */
+const REST_WHEN_BEHIND = 3;
+const BEHIND_AFTER_MS = 30_000;
+
+/**
+ * About what settling a tap costs a core outside the slices, reading and writing it here and in the database, ms (bench:micro -- settle).
+ * Between two transactions others have so many times as long.
+ */
+const COST_PER_TAP_MS = 0.2;
+
+/** A rest is looked at again so often: the rush may be over. */
+const LOOK_AGAIN_MS = 50;
 
 /** Taps of one settling transaction: enough to share its commit, few enough to be done in a fraction of a second. */
 const BATCH_ALONE = 1_000;
@@ -14,30 +33,60 @@ const BATCH_BESIDE_TAPS = 256;
 
 /**
  * How settling shares its thread and its database with the taps that wait for an answer: they come first, for somebody stands
- * before the gate, while nobody waits for a posting.
+ * before the gate, while nobody waits for a posting. How far it falls behind is bounded: see BEHIND_AFTER_MS.
  */
 export class SettlingPace {
-  readonly #isBusy: () => boolean;
+  readonly #waiting: () => number;
+  readonly #monotonicMs: () => number;
   /** taps to take into one transaction */
   readonly batch: number;
-  #sliceStartedMs = performance.now();
+  #sliceStartedMs: number;
+  #caughtUpMs: number;
 
-  /** @param isBusy taps wait for an answer in this process; left out where settling has the process to itself */
-  constructor(isBusy?: () => boolean) {
-    this.#isBusy = isBusy ?? (() => false);
-    this.batch = isBusy === undefined ? BATCH_ALONE : BATCH_BESIDE_TAPS;
+  /**
+   * @param waiting taps of this process that wait for an answer; left out where settling has the process to itself
+   * @param monotonicMs the clock of turns, ms
+   */
+  constructor(waiting?: () => number, monotonicMs: () => number = () => performance.now()) {
+    this.#waiting = waiting ?? (() => 0);
+    this.batch = waiting === undefined ? BATCH_ALONE : BATCH_BESIDE_TAPS;
+    this.#monotonicMs = monotonicMs;
+    this.#sliceStartedMs = monotonicMs();
+    this.#caughtUpMs = monotonicMs();
   }
 
   /** Asked before each piece of work: the slice is used up. */
   isTurnOver(): boolean {
-    return performance.now() - this.#sliceStartedMs >= SLICE_MS;
+    return this.#monotonicMs() - this.#sliceStartedMs >= SLICE_MS;
+  }
+
+  /** The queue was found with less in it than one transaction takes. */
+  caughtUp(): void {
+    this.#caughtUpMs = this.#monotonicMs();
+  }
+
+  /** Slices that others have for each one of settling, as things stand. */
+  get restPerSlice(): number {
+    const waiting = this.#waiting();
+    if (waiting === 0) return 0;
+    if (waiting <= RUSH_ABOVE) return REST_BESIDE_FEW;
+    const isBehind = this.#monotonicMs() - this.#caughtUpMs >= BEHIND_AFTER_MS;
+    return isBehind ? REST_WHEN_BEHIND : REST_IN_RUSH;
+  }
+
+  /** Rests after a transaction for so many taps; no longer than taps wait. */
+  async restAfter(taps: number): Promise<void> {
+    const endedMs = this.#monotonicMs();
+    const restedMs = (): number => this.#monotonicMs() - endedMs;
+    while (restedMs() < taps * COST_PER_TAP_MS * this.restPerSlice) await setTimeout(LOOK_AGAIN_MS);
   }
 
   /** Lets others have the thread, and begins the next slice. */
   async takeTurn(): Promise<void> {
-    const usedMs = performance.now() - this.#sliceStartedMs;
-    if (this.#isBusy()) await setTimeout(Math.min(usedMs, SLICE_MS) * REST_PER_SLICE);
+    const usedMs = Math.min(this.#monotonicMs() - this.#sliceStartedMs, SLICE_MS);
+    const rest = this.restPerSlice;
+    if (rest > 0) await setTimeout(usedMs * rest);
     else await setImmediate();
-    this.#sliceStartedMs = performance.now();
+    this.#sliceStartedMs = this.#monotonicMs();
   }
 }

@@ -137,14 +137,8 @@ function judgeIssuerCertificate<Key>(
     return odaRefused('issuer_certificate_algorithm_unsupported', '90');
   const key = keyOf(certificate, takeKey);
   if (key === null) return odaRefused('issuer_public_key_invalid', '90');
-  if (context.pan !== null && !matchesIssuer(context.pan, certificate.issuerId)) {
-    return odaRefused('issuer_identifier_mismatch', '90');
-  }
-  if (context.revoked?.has(issuerCertificateName(caKey, certificate.serial)) === true) {
-    return odaRefused('issuer_certificate_revoked', '90');
-  }
-  if (!isValidOn(certificate.expiryMmyy, context.onDate))
-    return odaRefused('issuer_certificate_expired', '90');
+  const refused = refuseIssuerHere(certificate, caKey, context);
+  if (refused !== null) return refused;
   return {
     ok: true,
     certificate,
@@ -153,6 +147,27 @@ function judgeIssuerCertificate<Key>(
     message: value.subarray(0, value.length - SIGNATURE_BYTES),
     signatureRs: certificate.signatureRs,
   };
+}
+
+/**
+ * What of an issuer certificate depends on the card and the day, and not on its bytes: the rest holds for ever once it was found.
+ *
+ * @refuses issuer_identifier_mismatch, issuer_certificate_revoked, issuer_certificate_expired
+ */
+export function refuseIssuerHere(
+  certificate: Sm2IssuerCertificate,
+  caKey: Pick<Sm2CaKey, 'rid' | 'index'>,
+  { pan, revoked, onDate }: IssuerCertificateContext,
+): OdaRefused | null {
+  if (pan !== null && !matchesIssuer(pan, certificate.issuerId))
+    return odaRefused('issuer_identifier_mismatch', '90');
+  if (
+    revoked !== undefined &&
+    revoked.size > 0 &&
+    revoked.has(issuerCertificateName(caKey, certificate.serial))
+  )
+    return odaRefused('issuer_certificate_revoked', '90');
+  return isValidOn(certificate.expiryMmyy, onDate) ? null : odaRefused('issuer_certificate_expired', '90');
 }
 
 function areAlgorithmsTaken(

@@ -112,8 +112,23 @@ export function valueOf(
 
 /** Objects of both; where both have a tag, those of the first. */
 export function firstOf(first: DataObjects, second: DataObjects): DataObjects {
-  return {
-    get: (tag) => first.get(tag) ?? second.get(tag),
-    has: (tag) => first.has(tag) || second.has(tag),
-  };
+  return new Overlaid(first, second);
+}
+
+class Overlaid implements DataObjects {
+  readonly #first: DataObjects;
+  readonly #second: DataObjects;
+
+  constructor(first: DataObjects, second: DataObjects) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  get(tag: string): Uint8Array | undefined {
+    return this.#first.get(tag) ?? this.#second.get(tag);
+  }
+
+  has(tag: string): boolean {
+    return this.#first.has(tag) || this.#second.has(tag);
+  }
 }

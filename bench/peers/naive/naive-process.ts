@@ -61,11 +61,7 @@ async function start(order: NaiveStart): Promise<number> {
     const { evidence } = read.card;
     if (typeof evidence === 'string') return { refusal: evidence, actProven: false };
     const onDate = calendarDateOf(read.placement.zone, read.record.tappedAtMs);
-    const plan = planProof(
-      evidence,
-      { dfName: read.record.dfName, onDate, verifiedCertificateSm3: null },
-      authority,
-    );
+    const plan = planProof(evidence, { dfName: read.record.dfName, onDate }, authority);
     const held = plan.claims.map((claim) => {
       const cached = claim.fingerprint === null ? null : hex(claim.fingerprint);
       if (cached !== null && verifiedCards.has(cached)) return true;

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SettlingPace } from './settling-pace.ts';
+
+test('settling that has its process to itself rests for nobody', () => {
+  assert.equal(new SettlingPace().restPerSlice, 0);
+});
+
+test('the more taps wait, the more slices are theirs; a rush of more than half a minute gives settling its share back', () => {
+  let [waiting, nowMs] = [0, 0];
+  const pace = new SettlingPace(
+    () => waiting,
+    () => nowMs,
+  );
+  assert.equal(pace.restPerSlice, 0);
+  waiting = 16;
+  assert.equal(pace.restPerSlice, 1);
+  waiting = 17;
+  assert.equal(pace.restPerSlice, 15);
+  nowMs = 29_999;
+  assert.equal(pace.restPerSlice, 15);
+  nowMs = 30_000;
+  assert.equal(pace.restPerSlice, 3);
+  pace.caughtUp();
+  assert.equal(pace.restPerSlice, 15);
+  nowMs = 60_000;
+  assert.equal(pace.restPerSlice, 3);
+});
+
+test('a slice is over after three milliseconds, and the next begins when a turn has been taken', async () => {
+  let nowMs = 0;
+  const pace = new SettlingPace(
+    () => 0,
+    () => nowMs,
+  );
+  nowMs = 2.9;
+  assert.equal(pace.isTurnOver(), false);
+  nowMs = 3;
+  assert.equal(pace.isTurnOver(), true);
+  await pace.takeTurn();
+  assert.equal(pace.isTurnOver(), false);
+});
