@@ -37,6 +37,11 @@ export class Sm2Workers {
     return this.#verifications;
   }
 
+  /** Taps whose claims no thread has taken yet. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
   /** @returns one answer for each claim, in order. @throws Error when the threads were stopped or one of them died */
   check(claims: readonly Sm2Claim[], lane: Lane): Promise<readonly boolean[]> {
     if (claims.length === 0) return Promise.resolve([]);

@@ -42,15 +42,19 @@ const INSIDE_MAX = 8_192;
  */
 const BACKLOG_INSIDE_MAX = 768;
 
-/** From here on what one more round trip costs is missed more than a few milliseconds. */
-const BUSY_ABOVE = 64;
+/** So many taps that wait for a signature thread have nothing to gain from hurry before or behind it. */
+const SIGNATURES_WAIT_ABOVE = 32;
 
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
 
-/** How long a few taps wait for company: hardly at all, but when many are inside. */
+/**
+ * How long a few taps wait for company. Hardly at all: when a stage is busy they wait for its last run anyway, and batches grow by themselves. But
+ * where signatures are what everything waits for, each round trip that is saved is time for signatures, and nobody's answer comes
+ * later by it. Not told by how many are inside: waiting would itself keep them many.
+ */
 const GATHER_MS = 1;
-const GATHER_WHEN_BUSY_MS = 12;
+const GATHER_FOR_SIGNATURES_MS = 20;
 const LANES: readonly Lane[] = ['first', 'after'];
 const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
 
@@ -62,7 +66,8 @@ export class TapIntake {
   readonly #parts: TapIntakeParts;
   readonly #batching = {
     ...BATCH,
-    gatherMs: () => (this.insideLately > BUSY_ABOVE ? GATHER_WHEN_BUSY_MS : GATHER_MS),
+    gatherMs: () =>
+      this.#parts.sm2Workers.waiting > SIGNATURES_WAIT_ABOVE ? GATHER_FOR_SIGNATURES_MS : GATHER_MS,
   };
   readonly #toJudge = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#readFacts(taps));
   readonly #toCommit = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#commit(taps));

@@ -13,16 +13,16 @@ test('the more taps wait, the more slices are theirs; a rush of more than half a
     () => nowMs,
   );
   assert.equal(pace.restPerSlice, 0);
-  waiting = 16;
+  waiting = 64;
   assert.equal(pace.restPerSlice, 1);
-  waiting = 17;
-  assert.equal(pace.restPerSlice, 15);
+  waiting = 65;
+  assert.equal(pace.restPerSlice, 31);
   nowMs = 29_999;
-  assert.equal(pace.restPerSlice, 15);
+  assert.equal(pace.restPerSlice, 31);
   nowMs = 30_000;
   assert.equal(pace.restPerSlice, 3);
   pace.caughtUp();
-  assert.equal(pace.restPerSlice, 15);
+  assert.equal(pace.restPerSlice, 31);
   nowMs = 60_000;
   assert.equal(pace.restPerSlice, 3);
 });

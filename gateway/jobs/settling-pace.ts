@@ -4,13 +4,13 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 const SLICE_MS = 3;
 
 /** More taps than this that wait at once are a rush, and not those that are on their way through anyway. */
-const RUSH_ABOVE = 16;
+const RUSH_ABOVE = 64;
 
 /** Beside a few taps settling takes every other slice: it keeps up, and the answers do not wait for it twice. */
 const REST_BESIDE_FEW = 1;
 
-/** In a rush it takes one slice in sixteen: the queue is durable, and whoever waits at a gate is not. */
-const REST_IN_RUSH = 15;
+/** In a rush it takes one slice in 32: the queue is durable, and whoever waits at a gate is not. */
+const REST_IN_RUSH = 31;
 
 /** A rush that goes on is no rush: settling takes one slice in four then, so that it falls behind but never stands still. */
 const REST_WHEN_BEHIND = 3;
