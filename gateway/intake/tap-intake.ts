@@ -49,12 +49,15 @@ const SIGNATURES_WAIT_ABOVE = 32;
 const ROUNDS_MAX = 20;
 
 /**
- * How long a few taps wait for company. Hardly at all: when a stage is busy they wait for its last run anyway, and batches grow by themselves. But
- * where signatures are what everything waits for, each round trip that is saved is time for signatures, and nobody's answer comes
- * later by it. Not told by how many are inside: waiting would itself keep them many.
+ * How long a few taps wait for company: hardly at all where nobody else comes; a few milliseconds where some come all the time, for each round
+ * trip costs as much as two taps; and longer where signatures are what everything waits for, when each that is saved is time for
+ * signatures, and nobody's answer comes later by it.
  */
-const GATHER_MS = 1;
+const GATHER_ALONE_MS = 1;
+const GATHER_MS = 6;
 const GATHER_FOR_SIGNATURES_MS = 20;
+/** More than so many inside lately, and taps come all the time. */
+const COMPANY_ABOVE = 8;
 const LANES: readonly Lane[] = ['first', 'after'];
 const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
 
@@ -66,8 +69,7 @@ export class TapIntake {
   readonly #parts: TapIntakeParts;
   readonly #batching = {
     ...BATCH,
-    gatherMs: () =>
-      this.#parts.sm2Workers.waiting > SIGNATURES_WAIT_ABOVE ? GATHER_FOR_SIGNATURES_MS : GATHER_MS,
+    gatherMs: () => this.#gatherMs(),
   };
   readonly #toJudge = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#readFacts(taps));
   readonly #toCommit = new MicroBatch<TapUnderWay>(this.#batching, (taps) => this.#commit(taps));
@@ -283,6 +285,11 @@ export class TapIntake {
       this.#toJudge,
       taps.filter(({ rounds }) => rounds <= ROUNDS_MAX),
     );
+  }
+
+  #gatherMs(): number {
+    if (this.#parts.sm2Workers.waiting > SIGNATURES_WAIT_ABOVE) return GATHER_FOR_SIGNATURES_MS;
+    return this.insideLately > COMPANY_ABOVE ? GATHER_MS : GATHER_ALONE_MS;
   }
 
   /** Each in the lane of its order: live taps go before a backlog in every stage. */

@@ -130,7 +130,7 @@ async function settleCards(
     waitingTaps: 0,
   };
   for (const card of cards) {
-    if (pace.isTurnOver()) await pace.takeTurn();
+    if (pace.isTurnOver()) await pace.stepAside();
     settleInto(settled, card, { acts, holders, past, closeBeforeMs, rules, dependencies });
   }
   const booked = bookAdjustments(settled.adjustments, [...past.values()].flat());

@@ -13,18 +13,18 @@ test('the more taps wait, the more slices are theirs; a rush of more than half a
     () => nowMs,
   );
   assert.equal(pace.restPerSlice, 0);
-  waiting = 64;
+  waiting = 32;
   assert.equal(pace.restPerSlice, 1);
-  waiting = 65;
+  waiting = 33;
   assert.equal(pace.restPerSlice, 31);
   nowMs = 29_999;
   assert.equal(pace.restPerSlice, 31);
   nowMs = 30_000;
-  assert.equal(pace.restPerSlice, 3);
+  assert.equal(pace.restPerSlice, 2);
   pace.caughtUp();
   assert.equal(pace.restPerSlice, 31);
   nowMs = 60_000;
-  assert.equal(pace.restPerSlice, 3);
+  assert.equal(pace.restPerSlice, 2);
 });
 
 test('a slice is over after three milliseconds, and the next begins when a turn has been taken', async () => {

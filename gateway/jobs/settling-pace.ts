@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 const SLICE_MS = 3;
 
 /** More taps than this that wait at once are a rush, and not those that are on their way through anyway. */
-const RUSH_ABOVE = 64;
+const RUSH_ABOVE = 32;
 
 /** Beside a few taps settling takes every other slice: it keeps up, and the answers do not wait for it twice. */
 const REST_BESIDE_FEW = 1;
@@ -12,8 +12,8 @@ const REST_BESIDE_FEW = 1;
 /** In a rush it takes one slice in 32: the queue is durable, and whoever waits at a gate is not. */
 const REST_IN_RUSH = 31;
 
-/** A rush that goes on is no rush: settling takes one slice in four then, so that it falls behind but never stands still. */
-const REST_WHEN_BEHIND = 3;
+/** A rush that goes on is no rush: settling takes one slice in three then, so that it falls behind but never stands still. */
+const REST_WHEN_BEHIND = 2;
 const BEHIND_AFTER_MS = 30_000;
 
 /**
@@ -28,8 +28,11 @@ const LOOK_AGAIN_MS = 50;
 /** Taps of one settling transaction: enough to share its commit, few enough to be done in a fraction of a second. */
 const BATCH_ALONE = 1_000;
 
-/** Beside a gate: what goes to the database and comes from it in one piece keeps the thread for a few milliseconds only. */
-const BATCH_BESIDE_TAPS = 256;
+/**
+ * Beside a gate: what goes to the database and comes from it in one piece keeps the thread for a few milliseconds only, and the whole is
+ * over before a second collection finds it alive and moves it to where collecting is dear.
+ */
+const BATCH_BESIDE_TAPS = 128;
 
 /**
  * How settling shares its thread and its database with the taps that wait for an answer: they come first, for somebody stands
@@ -72,6 +75,12 @@ export class SettlingPace {
     if (waiting <= RUSH_ABOVE) return REST_BESIDE_FEW;
     const isBehind = this.#monotonicMs() - this.#caughtUpMs >= BEHIND_AFTER_MS;
     return isBehind ? REST_WHEN_BEHIND : REST_IN_RUSH;
+  }
+
+  /** Lets whoever is ready have the thread in the middle of a transaction, which is not to last longer than it must. */
+  async stepAside(): Promise<void> {
+    await setImmediate();
+    this.#sliceStartedMs = this.#monotonicMs();
   }
 
   /** Rests after a transaction for so many taps; no longer than taps wait. */
