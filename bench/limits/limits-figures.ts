@@ -61,6 +61,7 @@ export type HalfPeakFigures = {
 };
 
 export type OverloadFigures = {
+  /** of first taps of cards, which is what is offered */
   readonly peakPerS: number;
   readonly offeredPerS: number;
   readonly goodputPerS: number;

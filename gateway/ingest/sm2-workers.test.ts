@@ -38,6 +38,22 @@ test('a live tap is checked before the proofs and backlogs that came earlier', a
   }
 });
 
+test('what nobody wants any more when a thread has room is not checked, and what stands behind it is', async () => {
+  const workers = new Sm2Workers(1);
+  try {
+    let isOverdue = false;
+    const before = Array.from({ length: 2 }, () => workers.check([claim], 'first'));
+    const given = workers.checkWhileWanted([claim, claim], 'first', () => !isOverdue);
+    const behind = workers.checkWhileWanted([forged], 'first', () => true);
+    isOverdue = true;
+    assert.deepEqual(await Promise.all([...before, given, behind]), [[true], [true], null, [false]]);
+    assert.equal(workers.verifications, 3);
+    assert.equal(workers.waiting, 0);
+  } finally {
+    await workers.stop();
+  }
+});
+
 test('threads that stop answer nobody, whichever lane they wait in', async () => {
   const workers = new Sm2Workers(1);
   const asked = (['first', 'after'] as const).map((lane) =>

@@ -7,7 +7,8 @@ import { TwoLanes, type Lane } from './two-lanes.ts';
 
 type Waiting = {
   readonly claims: readonly Sm2Claim[];
-  readonly resolve: (held: readonly boolean[]) => void;
+  readonly isWanted: () => boolean;
+  readonly resolve: (held: readonly boolean[] | null) => void;
   readonly reject: (fault: Error) => void;
 };
 
@@ -43,12 +44,26 @@ export class Sm2Workers {
   }
 
   /** @returns one answer for each claim, in order. @throws Error when the threads were stopped or one of them died */
-  check(claims: readonly Sm2Claim[], lane: Lane): Promise<readonly boolean[]> {
+  async check(claims: readonly Sm2Claim[], lane: Lane): Promise<readonly boolean[]> {
+    const held = await this.checkWhileWanted(claims, lane, () => true);
+    if (held === null) throw new RangeError('what is always wanted is checked');
+    return held;
+  }
+
+  /**
+   * As check, but asks once more when a thread has room: under overload what has waited too long makes room for what has not.
+   *
+   * @returns null where nobody wanted it any more, and nothing was checked
+   */
+  checkWhileWanted(
+    claims: readonly Sm2Claim[],
+    lane: Lane,
+    isWanted: () => boolean,
+  ): Promise<readonly boolean[] | null> {
     if (claims.length === 0) return Promise.resolve([]);
     if (this.#stopped) return Promise.reject(new Error('the SM2 threads are stopped'));
-    this.#verifications += claims.length;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ claims, resolve, reject }, lane);
+      this.#queue.push({ claims, isWanted, resolve, reject }, lane);
       this.#feed();
     });
   }
@@ -68,10 +83,16 @@ export class Sm2Workers {
       const message: Waiting[] = [];
       for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
         if (message.length > 0 && size + next.claims.length > MESSAGE_CLAIMS_MAX) break;
+        this.#queue.take();
+        if (!next.isWanted()) {
+          next.resolve(null);
+          continue;
+        }
         size += next.claims.length;
         message.push(next);
-        this.#queue.take();
       }
+      if (message.length === 0) return;
+      this.#verifications += size;
       thread.send(message);
     }
   }

@@ -11,7 +11,7 @@ const NEWEST_SHARE = 1 / 64;
 const BURST = 64;
 
 /** An estimate is never exact, and a request has waited a little before it is looked at: so much of a budget is planned with. */
-const PLANNED_SHARE = 0.5;
+const PLANNED_SHARE = 0.45;
 
 /**
  * How many taps a second this process carries, told by each tap that was answered: it stood behind so many others, and it took so

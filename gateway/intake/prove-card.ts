@@ -65,29 +65,37 @@ export function prepareProof(
  * Proves the card of one tap, and notes on the tap the certificate that its card's row is to remember. What needs no signature is
  * proven at once; the rest is a promise, because signatures are checked on other threads.
  *
+ * @param isWanted asked when a signature thread has room: somebody still waits for the answer
+ * @returns null where nobody did
  * @throws RangeError for a tap that has nothing to prove
  */
 export function proveCard(
   prover: Prover,
   underWay: TapUnderWay,
   { verifiedCertificateSm3 }: TapFacts,
-): CardProof | Promise<CardProof> {
+  isWanted: () => boolean,
+): CardProof | Promise<CardProof | null> {
   const { prepared } = underWay;
   if (prepared === null) throw new RangeError('only a tap that opened its gate is proven');
   if (prepared.by === 'signatures')
-    return proveBySignatures(prover, underWay, prepared, verifiedCertificateSm3);
+    return proveBySignatures(prover, underWay, { ...prepared, verifiedCertificateSm3, isWanted });
   if (prepared.isCardSeen && verifiedCertificateSm3 === null) underWay.certificateSm3 = NO_CERTIFICATE;
   return prepared.proof;
 }
 
+type SignatureProof = Extract<PreparedProof, { readonly by: 'signatures' }> & {
+  readonly verifiedCertificateSm3: Uint8Array | null;
+  readonly isWanted: () => boolean;
+};
+
 async function proveBySignatures(
   { authority, sm2Workers }: Prover,
   underWay: TapUnderWay,
-  { plan, actRefusal }: PreparedProof & { readonly by: 'signatures' },
-  verifiedCertificateSm3: Uint8Array | null,
-): Promise<CardProof> {
+  { plan, actRefusal, verifiedCertificateSm3, isWanted }: SignatureProof,
+): Promise<CardProof | null> {
   const left = withoutVerified(plan, verifiedCertificateSm3);
-  const held = await sm2Workers.check(left.claims, underWay.order.lane);
+  const held = await sm2Workers.checkWhileWanted(left.claims, underWay.order.lane, isWanted);
+  if (held === null) return null;
   const chain = concludeProof(left, held);
   if (left.issuerCertificate !== null && held[0] === true && left.claims[0]?.step === 'issuer_certificate')
     authority.rememberIssuerCertificate(left.issuerCertificate);

@@ -45,6 +45,9 @@ const BACKLOG_INSIDE_MAX = 768;
 /** So many taps that wait for a signature thread have nothing to gain from hurry before or behind it. */
 const SIGNATURES_WAIT_ABOVE = 32;
 
+/** Of a budget: a tap whose signatures no thread has taken by then is given up, for its answer would be late. */
+const PROVEN_BY_SHARE = 0.55;
+
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
 
@@ -229,16 +232,24 @@ export class TapIntake {
     underWay.facts = facts;
     if (judgeDelivery(underWay.tap, facts, underWay.order.nowMs) !== null)
       return this.#conclude(underWay, facts, NO_PROOF_NEEDED);
-    const proof = underWay.proof ?? proveCard(this.#parts, underWay, facts);
+    const isWanted = (): boolean => this.#hasTimeToProve(underWay);
+    const proof = underWay.proof ?? proveCard(this.#parts, underWay, facts, isWanted);
     if (!(proof instanceof Promise)) return this.#conclude(underWay, facts, proof);
     this.#judgeLater(underWay, facts, proof);
     return false;
   }
 
-  #judgeLater(underWay: TapUnderWay, facts: TapFacts, proving: Promise<CardProof>): void {
+  /** Behind the proof there is still a commit to wait for. */
+  #hasTimeToProve({ order, arrivedMs }: TapUnderWay): boolean {
+    const { budgetMs } = order;
+    return budgetMs === null || this.#parts.monotonicMs() - arrivedMs <= budgetMs * PROVEN_BY_SHARE;
+  }
+
+  #judgeLater(underWay: TapUnderWay, facts: TapFacts, proving: Promise<CardProof | null>): void {
     proving.then(
       (proof) => {
-        if (this.#conclude(underWay, facts, proof)) this.#pushOn(this.#toCommit, [underWay]);
+        if (proof === null) this.#refuse([underWay], refuse('overloaded'));
+        else if (this.#conclude(underWay, facts, proof)) this.#pushOn(this.#toCommit, [underWay]);
       },
       (fault: unknown) => {
         this.#failAll([underWay], fault);
