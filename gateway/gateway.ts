@@ -110,7 +110,12 @@ export async function startGateway(order: GatewayOrder): Promise<RunningGateway>
   }
   const settling = (): SettlingDependencies => ({ database, keys, reference, ...watch.rules });
   const loop = startSettling(settling, waiting, onFault);
-  const pricingHeld = startPricingHeld({ dependencies: settling, look: () => watch.look(), waiting, onFault });
+  const pricingHeld = startPricingHeld({
+    dependencies: settling,
+    look: () => watch.look(),
+    waiting,
+    onFault,
+  });
   const lists = startMakingLists(gateway.maker, onFault);
   const partitions = setInterval(() => {
     ensurePartitions(database, Date.now()).catch(onFault);

@@ -5,16 +5,19 @@ import path from 'node:path';
 export type Order = { readonly id: number; readonly kind: string; readonly body: unknown };
 type Answer = { readonly id: number; readonly body?: unknown; readonly error?: string };
 
+/** For a process that nobody measures. */
+export const PLAIN_FLAGS: readonly string[] = ['--import', 'tsx'];
+
 /** A process of the bench: it does what it is ordered, one order after the other. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, { resolve: (body: unknown) => void; reject: (error: Error) => void }>();
   #orders = 0;
 
-  /** @param nodeFlags what Node is started with, beside what reads TypeScript */
-  constructor(file: string, nodeFlags: readonly string[] = []) {
+  /** @param nodeFlags what Node is started with, the reader of TypeScript included */
+  constructor(file: string, nodeFlags: readonly string[] = PLAIN_FLAGS) {
     this.#process = fork(path.join(import.meta.dirname, file), {
-      execArgv: ['--import', 'tsx', ...nodeFlags],
+      execArgv: [...nodeFlags],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

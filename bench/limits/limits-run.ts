@@ -3,7 +3,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import postgres from 'postgres';
 import type { BareInsert, BareInsertOrder } from './bare-insert-process.ts';
-import { Child } from './child.ts';
+import { GATEWAY_FLAGS } from '../node-flags.ts';
+import { Child, PLAIN_FLAGS } from './child.ts';
 import type { BulkOrder, Driven, LiveOrder, LoadOrder } from './drive-process.ts';
 import type { GatewayCounts, GatewayStart } from './gateway-process.ts';
 import {
@@ -387,7 +388,7 @@ class Bench {
   ): Promise<Result> {
     const { profileFolder } = this.#order;
     const child = new Child(target.file, [
-      ...(target.nodeFlags ?? []),
+      ...(target.nodeFlags ?? PLAIN_FLAGS),
       ...(profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]),
     ]);
     const start = async (): Promise<RunningTarget> => {
@@ -441,9 +442,6 @@ const NAIVE = ({ jurisdiction }: LimitsOrder): Target => ({
   file: '../peers/naive/naive-process.ts',
   start: (databaseUrl) => ({ databaseUrl, jurisdiction, nowMs: NOW_MS }),
 });
-
-/** As in package.json: a gateway is held to 300 MB. */
-const GATEWAY_FLAGS = ['--max-old-space-size=256', '--single-threaded-gc'];
 
 function gatewayOf(profile: Profile, { jurisdiction }: LimitsOrder): Target {
   const issuerHosted = profile === 'issuerHosted';

@@ -13,7 +13,7 @@ import { SHARE_ALL } from '@tapgate/sdk/lists/roll-out';
 import { writeListStatement } from '@tapgate/sdk/lists/list-envelope';
 import type { Figure } from './figure.ts';
 import { hotlistSnapshot, LIST_KEY } from './hotlist-names.ts';
-import { TERMINAL_FLAGS } from './terminal-flags.ts';
+import { TERMINAL_FLAGS } from '../node-flags.ts';
 
 const NAMES = Number(process.env['HOTLIST_NAMES'] ?? 10_000_000);
 const LISTED = 20_000;

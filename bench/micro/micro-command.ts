@@ -10,7 +10,7 @@ import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
 import { measureHotlist } from './hotlist.ts';
 import { measureSettle } from './settle.ts';
-import { TERMINAL_FLAGS } from './terminal-flags.ts';
+import { TERMINAL_FLAGS } from '../node-flags.ts';
 import { measureWhatIf } from './whatif.ts';
 
 // `npm run bench:micro -- <what>`: timings of our own code; asking alone goes to a gateway on this machine. Exit 1 when a bound is not held.

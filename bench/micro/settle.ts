@@ -7,6 +7,7 @@ import { loadBanks } from '@tapgate/gateway/banks/load-banks';
 import { loadDemoData } from '@tapgate/gateway/operators/demo-reference';
 import { benchOperator } from '../limits/bench-operator.ts';
 import { Child } from '../limits/child.ts';
+import { GATEWAY_FLAGS } from '../node-flags.ts';
 import { LimitsServer } from '../limits/limits-server.ts';
 import type { Figure } from './figure.ts';
 import type { Settled, SettleOrder, SettleStart } from './settle-process.ts';
@@ -18,8 +19,6 @@ import type { Settled, SettleOrder, SettleStart } from './settle-process.ts';
  * TAPS, RAIL and JURISDICTION by hand; PROFILES=folder keeps the raw profiles.
  */
 const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
-/** As `npm start` has them. */
-const GATEWAY_FLAGS = ['--max-old-space-size=256', '--single-threaded-gc'];
 const RAILS = {
   offline_purchase: { lineId: 'BENCH-PAY', letter: 'P', amountFen: 200 },
   oda: { lineId: 'BENCH-ODA', letter: 'D', amountFen: 0 },

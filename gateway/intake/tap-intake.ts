@@ -40,7 +40,7 @@ const INSIDE_MAX = 8_192;
 /**
  * Of those, taps of a backlog. Enough for two runs of each stage; more would only wait, and what waits is copied by every collection.
  */
-const BACKLOG_INSIDE_MAX = 768;
+const BACKLOG_INSIDE_MAX = 512;
 
 /** So many taps that wait for a signature thread have nothing to gain from hurry before or behind it. */
 const SIGNATURES_WAIT_ABOVE = 32;
