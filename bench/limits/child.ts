@@ -1,12 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { PLAIN, type NodeStart } from '../node-start.ts';
 
 /** A message to a process of the bench and what it answers: each has one handler for each kind of order. */
 export type Order = { readonly id: number; readonly kind: string; readonly body: unknown };
 type Answer = { readonly id: number; readonly body?: unknown; readonly error?: string };
-
-/** For a process that nobody measures. */
-export const PLAIN_FLAGS: readonly string[] = ['--import', 'tsx'];
 
 /** A process of the bench: it does what it is ordered, one order after the other. */
 export class Child {
@@ -14,10 +12,11 @@ export class Child {
   readonly #waiting = new Map<number, { resolve: (body: unknown) => void; reject: (error: Error) => void }>();
   #orders = 0;
 
-  /** @param nodeFlags what Node is started with, the reader of TypeScript included */
-  constructor(file: string, nodeFlags: readonly string[] = PLAIN_FLAGS) {
+  /** @param start what Node is started with */
+  constructor(file: string, start: NodeStart = PLAIN) {
     this.#process = fork(path.join(import.meta.dirname, file), {
-      execArgv: [...nodeFlags],
+      execArgv: [...start.flags],
+      env: { ...process.env, ...start.env },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

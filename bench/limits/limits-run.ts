@@ -3,8 +3,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import postgres from 'postgres';
 import type { BareInsert, BareInsertOrder } from './bare-insert-process.ts';
-import { GATEWAY_FLAGS } from '../node-flags.ts';
-import { Child, PLAIN_FLAGS } from './child.ts';
+import { GATEWAY, PLAIN, type NodeStart } from '../node-start.ts';
+import { Child } from './child.ts';
 import type { BulkOrder, Driven, LiveOrder, LoadOrder } from './drive-process.ts';
 import type { GatewayCounts, GatewayStart } from './gateway-process.ts';
 import {
@@ -139,7 +139,7 @@ type Target = {
   readonly file: string;
   readonly start: (databaseUrl: string) => unknown;
   /** how `npm start` starts Node; its memory is reported */
-  readonly nodeFlags?: readonly string[];
+  readonly node?: NodeStart;
 };
 
 type RunningTarget = { readonly port: number; readonly child: Child; readonly databaseUrl: string };
@@ -387,10 +387,9 @@ class Bench {
       this.#live({ port, from: 0, count: this.#cold, secondsMax: REHEARSAL_SECONDS }),
   ): Promise<Result> {
     const { profileFolder } = this.#order;
-    const child = new Child(target.file, [
-      ...(target.nodeFlags ?? PLAIN_FLAGS),
-      ...(profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]),
-    ]);
+    const { flags, env } = target.node ?? PLAIN;
+    const profiler = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+    const child = new Child(target.file, { flags: [...flags, ...profiler], env });
     const start = async (): Promise<RunningTarget> => {
       const databaseUrl = await this.#server.freshDatabase(this.#order.jurisdiction, NOW_MS);
       const port = await child.ask<number>('start', target.start(databaseUrl));
@@ -402,7 +401,7 @@ class Bench {
       await this.#server.dropLast();
       const result = await work(await start());
       const { rssBytes } = await child.ask<GatewayCounts>('counts');
-      if (target.nodeFlags !== undefined) this.memoryMb = Math.max(this.memoryMb, rssBytes / 1e6);
+      if (target.node !== undefined) this.memoryMb = Math.max(this.memoryMb, rssBytes / 1e6);
       await child.ask('stop');
       return result;
     } finally {
@@ -452,7 +451,7 @@ function gatewayOf(profile: Profile, { jurisdiction }: LimitsOrder): Target {
     settles: true,
     nowMs: NOW_MS,
   });
-  return { file: 'gateway-process.ts', start, nodeFlags: GATEWAY_FLAGS };
+  return { file: 'gateway-process.ts', start, node: GATEWAY };
 }
 
 function railOf(profile: Profile): Rail {

@@ -13,7 +13,7 @@ import { SHARE_ALL } from '@tapgate/sdk/lists/roll-out';
 import { writeListStatement } from '@tapgate/sdk/lists/list-envelope';
 import type { Figure } from './figure.ts';
 import { hotlistSnapshot, LIST_KEY } from './hotlist-names.ts';
-import { TERMINAL_FLAGS } from '../node-flags.ts';
+import { TERMINAL } from '../node-start.ts';
 
 const NAMES = Number(process.env['HOTLIST_NAMES'] ?? 10_000_000);
 const LISTED = 20_000;
@@ -88,7 +88,7 @@ async function writeSnapshot(file: string): Promise<string> {
 }
 
 async function inProcess<Result>(words: readonly string[]): Promise<Result> {
-  const { stdout } = await run(process.execPath, [...TERMINAL_FLAGS, PROCESS, ...words]);
+  const { stdout } = await run(process.execPath, [...TERMINAL.flags, PROCESS, ...words]);
   return JSON.parse(stdout) as Result;
 }
 

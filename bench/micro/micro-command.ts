@@ -10,7 +10,7 @@ import { measureFares } from './fares.ts';
 import { type Figure, figureLine, isWithinBound } from './figure.ts';
 import { measureHotlist } from './hotlist.ts';
 import { measureSettle } from './settle.ts';
-import { TERMINAL_FLAGS } from '../node-flags.ts';
+import { TERMINAL } from '../node-start.ts';
 import { measureWhatIf } from './whatif.ts';
 
 // `npm run bench:micro -- <what>`: timings of our own code; asking alone goes to a gateway on this machine. Exit 1 when a bound is not held.
@@ -67,7 +67,7 @@ const TERMINAL_PROCESS = fileURLToPath(new URL('./terminal-process.ts', import.m
 
 /** A young generation is set at the start of a process, so a tap is timed in one that started as a gate's does. */
 async function measureTerminalInProcess(): Promise<readonly Figure[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [...TERMINAL_FLAGS, TERMINAL_PROCESS]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...TERMINAL.flags, TERMINAL_PROCESS]);
   return JSON.parse(stdout) as readonly Figure[];
 }
 

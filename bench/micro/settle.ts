@@ -7,7 +7,7 @@ import { loadBanks } from '@tapgate/gateway/banks/load-banks';
 import { loadDemoData } from '@tapgate/gateway/operators/demo-reference';
 import { benchOperator } from '../limits/bench-operator.ts';
 import { Child } from '../limits/child.ts';
-import { GATEWAY_FLAGS } from '../node-flags.ts';
+import { GATEWAY } from '../node-start.ts';
 import { LimitsServer } from '../limits/limits-server.ts';
 import type { Figure } from './figure.ts';
 import type { Settled, SettleOrder, SettleStart } from './settle-process.ts';
@@ -29,7 +29,7 @@ export async function measureSettle(): Promise<readonly Figure[]> {
   const jurisdiction = process.env['JURISDICTION'] ?? loadDemoData().operators[0]?.jurisdiction ?? '';
   const rail = process.env['RAIL'] === 'oda' ? 'oda' : 'offline_purchase';
   const server = await LimitsServer.start(process.env['DATABASE_URL'] ?? null);
-  const child = new Child('../micro/settle-process.ts', GATEWAY_FLAGS);
+  const child = new Child('../micro/settle-process.ts', GATEWAY);
   try {
     const databaseUrl = await server.freshDatabase(jurisdiction, NOW_MS);
     await child.ask('start', { databaseUrl, jurisdiction } satisfies SettleStart);

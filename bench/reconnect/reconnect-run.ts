@@ -9,7 +9,7 @@ import { DEFAULT_GATE_PARAMETERS } from '@tapgate/sdk/lists/gate-parameters';
 import { listKeyIdOf } from '@tapgate/sdk/lists/name-list';
 import { seededRandom } from '../../scenarios/seeded-random.ts';
 import { Child } from '../limits/child.ts';
-import { GATEWAY_FLAGS } from '../node-flags.ts';
+import { GATEWAY } from '../node-start.ts';
 import { percentile, type Figure } from '../micro/figure.ts';
 import { BacklogTaps, benchLineOf, benchTerminalId } from './backlog-taps.ts';
 import type { GatewayPlace, GatewayUse, TerminalsOrder } from './reconnect-gateway-process.ts';
@@ -47,9 +47,9 @@ export type ReconnectOrder = {
 export async function runReconnect(order: ReconnectOrder): Promise<readonly Figure[]> {
   const { onProgress } = order;
   const seed = randomBytes(16);
-  const flags = [...GATEWAY_FLAGS];
+  const flags = [...GATEWAY.flags];
   if (order.profileFolder !== null) flags.push('--cpu-prof', `--cpu-prof-dir=${order.profileFolder}`);
-  const gateway = new Child('../reconnect/reconnect-gateway-process.ts', flags);
+  const gateway = new Child('../reconnect/reconnect-gateway-process.ts', { ...GATEWAY, flags });
   try {
     onProgress(`seed ${seed.toString('hex')}`);
     const { baseUrl } = await gateway.ask<GatewayPlace>('start', { seed });
