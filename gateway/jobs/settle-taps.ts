@@ -64,12 +64,15 @@ export async function settleOnce(
   dependencies: SettlingDependencies,
   pace: SettlingPace = new SettlingPace(),
 ): Promise<SettlingResult> {
-  return inSettlingTransaction(dependencies.database, async (transaction) =>
-    settleCards(dependencies, transaction, await readReadyCards(transaction, pace.batch), {
+  const { batch } = pace;
+  const result = await inSettlingTransaction(dependencies.database, async (transaction) =>
+    settleCards(dependencies, transaction, await readReadyCards(transaction, batch), {
       pace,
       closeBeforeMs: null,
     }),
   );
+  if (result.settledTaps + result.waitingTaps < batch) pace.caughtUp();
+  return result;
 }
 
 /** Settles until no tap is left that was never looked at. @throws StoreFault */
@@ -307,9 +310,7 @@ export function startSettling(
   const pace = new SettlingPace(waiting);
   const step = async (): Promise<boolean> => {
     const { cards, settledTaps, waitingTaps } = await settleOnce(dependencies(), pace);
-    const taps = settledTaps + waitingTaps;
-    if (taps < pace.batch) pace.caughtUp();
-    await pace.restAfter(taps);
+    await pace.restAfter(settledTaps + waitingTaps);
     return cards > 0;
   };
   return startRestingLoop(step, IDLE_MS, onFault);

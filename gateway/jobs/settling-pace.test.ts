@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { SettlingPace } from './settling-pace.ts';
 
 test('settling that has its process to itself rests for nobody', () => {
@@ -25,6 +26,28 @@ test('the more taps wait, the more slices are theirs; a rush of more than half a
   assert.equal(pace.restPerSlice, 31);
   nowMs = 60_000;
   assert.equal(pace.restPerSlice, 2);
+});
+
+test('transactions are short while somebody waits, longer while nobody does, and longest where settling is alone', () => {
+  let waiting = 0;
+  const pace = new SettlingPace(() => waiting);
+  assert.equal(pace.batch, 512);
+  waiting = 1;
+  assert.equal(pace.batch, 128);
+  assert.equal(new SettlingPace().batch, 1_000);
+});
+
+test('a rest after a transaction ends with the rush', async () => {
+  let [waiting, nowMs] = [40, 0];
+  const pace = new SettlingPace(
+    () => waiting,
+    () => nowMs,
+  );
+  const rest = pace.restAfter(128);
+  assert.equal(await Promise.race([rest.then(() => 'over'), setTimeout(120, 'resting')]), 'resting');
+  nowMs = 700;
+  waiting = 0;
+  await rest;
 });
 
 test('a slice is over after three milliseconds, and the next begins when a turn has been taken', async () => {

@@ -34,15 +34,17 @@ const BATCH_ALONE = 1_000;
  */
 const BATCH_BESIDE_TAPS = 128;
 
+/** In a gateway where nobody waits at the moment. */
+const BATCH_WHEN_QUIET = 512;
+
 /**
  * How settling shares its thread and its database with the taps that wait for an answer: they come first, for somebody stands
  * before the gate, while nobody waits for a posting. How far it falls behind is bounded: see BEHIND_AFTER_MS.
  */
 export class SettlingPace {
   readonly #waiting: () => number;
+  readonly #isAlone: boolean;
   readonly #monotonicMs: () => number;
-  /** taps to take into one transaction */
-  readonly batch: number;
   #sliceStartedMs: number;
   #caughtUpMs: number;
 
@@ -52,10 +54,16 @@ export class SettlingPace {
    */
   constructor(waiting?: () => number, monotonicMs: () => number = () => performance.now()) {
     this.#waiting = waiting ?? (() => 0);
-    this.batch = waiting === undefined ? BATCH_ALONE : BATCH_BESIDE_TAPS;
+    this.#isAlone = waiting === undefined;
     this.#monotonicMs = monotonicMs;
     this.#sliceStartedMs = monotonicMs();
     this.#caughtUpMs = monotonicMs();
+  }
+
+  /** Taps to take into one transaction, as things stand. */
+  get batch(): number {
+    if (this.#isAlone) return BATCH_ALONE;
+    return this.#waiting() === 0 ? BATCH_WHEN_QUIET : BATCH_BESIDE_TAPS;
   }
 
   /** Asked before each piece of work: the slice is used up. */
