@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, mock, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { BATCH_LINE_BYTES_MAX } from '@tapgate/sdk/wire/limits';
 import { startTestDatabase, type TestDatabase } from '../database/test-database.ts';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
@@ -191,5 +192,28 @@ describe('POST /v1/tap-batches', () => {
 
   test('a body of no lines is answered by no lines', async () => {
     assert.deepEqual(await upload('\n\n'), []);
+  });
+
+  test('of many uploads at once a part is inside, the rest waits at the door, and every line is answered', async () => {
+    const body = records.map(lineOf).join('\n');
+    let [most, isOver] = [0, false];
+    const watching = (async (): Promise<void> => {
+      while (!isOver) {
+        most = Math.max(most, gateway.intake.inside);
+        await setImmediate();
+      }
+    })();
+    const uploads = await Promise.all(Array.from({ length: 8 }, () => upload(body)));
+    isOver = true;
+    await watching;
+    for (const lines of uploads) {
+      assert.deepEqual(
+        lines.map(({ line }) => line),
+        records.map((_, index) => index + 1),
+      );
+      assert.ok(lines.every(({ outcome }) => outcome === 'chargeable'));
+    }
+    // 512, and what of the group that filled it up was over.
+    assert.ok(most > 128 && most < 512 + 128, `${most} taps were inside at once`);
   });
 });
