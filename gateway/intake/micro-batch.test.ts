@@ -57,6 +57,22 @@ test('a few items go when their time of waiting is over, and not while a run is 
   await release();
 });
 
+test('who has waited for a run as long as for company goes when it is over', async () => {
+  const { batches, run, release } = heldRuns();
+  const batch = new MicroBatch<number>(
+    { sizeMax: 9, sizeEnough: 9, gatherMs: () => 200, inFlightMax: 1 },
+    run,
+  );
+  batch.push([1]);
+  await setTimeout(260);
+  batch.push([2]);
+  await setTimeout(260);
+  assert.deepEqual(batches, [[1]]);
+  await release();
+  assert.deepEqual(batches, [[1], [2]]);
+  await release();
+});
+
 test('a full batch starts at once, and a second beside it where that is allowed', async () => {
   const { batches, run, release } = heldRuns();
   const batch = new MicroBatch<number>({ sizeMax: 2, sizeEnough: 2, gatherMs: () => 0, inFlightMax: 2 }, run);

@@ -97,7 +97,8 @@ async function proveBySignatures(
   const held = await sm2Workers.checkWhileWanted(left.claims, underWay.order.lane, isWanted);
   if (held === null) return null;
   const chain = concludeProof(left, held);
-  if (left.issuerCertificate !== null && held[0] === true && left.claims[0]?.step === 'issuer_certificate')
+  // Where it is claimed it is the first claim.
+  if (left.issuerCertificate !== null && held[0] === true)
     authority.rememberIssuerCertificate(left.issuerCertificate);
   if (chain !== null) return { refusal: chain, actProven: false };
   const { certificateFingerprint } = plan;

@@ -38,14 +38,15 @@ export type TapIntakeParts = Prover & {
 const INSIDE_MAX = 8_192;
 
 /**
- * Of those, taps of a backlog. Enough for two runs of each stage; more would only wait, and what waits is copied by every collection.
+ * Of those, taps of a backlog, and what is over of the group that fills it up. More would only wait, and what waits is copied by every
+ * collection.
  */
 const BACKLOG_INSIDE_MAX = 512;
 
 /** So many taps that wait for a signature thread have nothing to gain from hurry before or behind it. */
 const SIGNATURES_WAIT_ABOVE = 32;
 
-/** Of a budget: a tap whose signatures no thread has taken by then is given up, for its answer would be late. */
+/** Of a budget: a tap whose signatures no thread has taken by then is given up, for its answer would mostly be late. */
 const PROVEN_BY_SHARE = 0.55;
 
 /** A tap that loses every race for so long is not racing, something is broken. */

@@ -16,10 +16,7 @@ const REST_IN_RUSH = 31;
 const REST_WHEN_BEHIND = 2;
 const BEHIND_AFTER_MS = 30_000;
 
-/**
- * About what settling a tap costs a core outside the slices, reading and writing it here and in the database, ms (bench:micro -- settle).
- * Between two transactions others have so many times as long.
- */
+/** About what settling a tap costs, here and in the database together, ms of a core (bench:micro -- settle): what a rest is told by. */
 const COST_PER_TAP_MS = 0.2;
 
 /** A rest is looked at again so often: the rush may be over. */
@@ -39,7 +36,7 @@ const BATCH_WHEN_QUIET = 512;
 
 /**
  * How settling shares its thread and its database with the taps that wait for an answer: they come first, for somebody stands
- * before the gate, while nobody waits for a posting. How far it falls behind is bounded: see BEHIND_AFTER_MS.
+ * before the gate, while nobody waits for a posting. In a rush without end it falls behind without end, by the share that BEHIND_AFTER_MS leaves it.
  */
 export class SettlingPace {
   readonly #waiting: () => number;
