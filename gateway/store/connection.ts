@@ -3,6 +3,7 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as lists from './schema/lists.ts';
 import { guardTransactions } from './lost-transactions.ts';
+import { letGoOfSpentQueries } from './spent-queries.ts';
 import * as money from './schema/money.ts';
 import * as reference from './schema/reference.ts';
 import * as taps from './schema/taps.ts';
@@ -55,13 +56,15 @@ export async function openDatabase(databaseUrl: string, settings: DatabaseSettin
     backoff: () => RECONNECT_DELAY_S,
   };
   const everyday = guardTransactions(postgres(databaseUrl, { ...shared, max: settings.ormConnections ?? 4 }));
-  const hot = guardTransactions(
-    postgres(databaseUrl, {
-      ...shared,
-      max: settings.hotConnections ?? 4,
-      types: { int8: INT8 },
-      connection: { application_name: 'tapgate', ...HOT_PLANNER },
-    }),
+  const hot = letGoOfSpentQueries(
+    guardTransactions(
+      postgres(databaseUrl, {
+        ...shared,
+        max: settings.hotConnections ?? 4,
+        types: { int8: INT8 },
+        connection: { application_name: 'tapgate', ...HOT_PLANNER },
+      }),
+    ),
   );
   const close = async (): Promise<void> => {
     await Promise.all([everyday.end({ timeout: 5 }), hot.end({ timeout: 5 })]);

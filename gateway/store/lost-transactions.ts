@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { letGoWhenSpent } from './spent-queries.ts';
 
 // What postgres.js 3.4.9 does when a connection closes in the middle of a transaction: `begin` rejects, and then it sends ROLLBACK over
 // the connection that is gone, from a timer, which throws where nobody can catch it and ends the process (porsager/postgres
@@ -28,9 +29,9 @@ export function guardTransactions<Client extends postgres.Sql<{ int8: number }> 
   const guarded = async (first: string | Work, second?: Work): Promise<unknown> => {
     const [options, work] = typeof first === 'string' ? [first, second] : ['', first];
     if (work === undefined) throw new TypeError('a transaction has work to do');
-    const session = { isLost: false };
+    const session: Session = { isLost: false, work };
     try {
-      return await begin(options, (transaction) => runGuarded(transaction, work, session));
+      return await beginSession(begin, options, session);
     } catch (error) {
       session.isLost = true;
       throw error;
@@ -86,11 +87,17 @@ export function holdTransaction(
   });
 }
 
-async function runGuarded(
-  transaction: postgres.TransactionSql,
-  work: Work,
-  session: { isLost: boolean },
-): Promise<unknown> {
+/** What postgres.js keeps of a transaction that is over (spent-queries.ts) reaches this, and so nothing that the work held. */
+type Session = { isLost: boolean; work: Work | null };
+
+function beginSession(begin: Begin, options: string, session: Session): Promise<unknown> {
+  return begin(options, (transaction) => runGuarded(transaction, session));
+}
+
+async function runGuarded(transaction: postgres.TransactionSql, session: Session): Promise<unknown> {
+  const { work } = session;
+  session.work = null;
+  if (work === null) throw new TypeError('a transaction has work to do');
   try {
     const result = await work(silencedWhenLost(transaction, session));
     return session.isLost ? await never() : result;
@@ -106,7 +113,7 @@ function silencedWhenLost(
   session: { readonly isLost: boolean },
 ): postgres.TransactionSql {
   const unlessLost = (send: (...given: unknown[]) => unknown): ((...given: unknown[]) => unknown) => {
-    return (...given) => (session.isLost ? lostQuery() : send(...given));
+    return (...given) => (session.isLost ? lostQuery() : letGoWhenSpent(send(...given)));
   };
   return new Proxy(transaction, {
     apply: (target, self, given: unknown[]): unknown =>
