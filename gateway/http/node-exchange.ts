@@ -41,7 +41,10 @@ async function collect(chunks: AsyncIterable<Uint8Array>, maxBytes: number): Pro
   return Buffer.concat(parts, size);
 }
 
-/** By events: an async iterator over a request costs several turns of the loop for a body that mostly is one piece. */
+/**
+ * By events: an async iterator over a request costs several turns of the loop for a body that mostly is one piece. Listeners stay until the request
+ * is gone, and have no names of their own: tsx gives a named function its name anew each time it is made (bench/README.md).
+ */
 function collectIncoming(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array | null> {
   return new Promise((resolve, reject) => {
     // Gone while its token was looked up: no event will come any more.
@@ -52,27 +55,28 @@ function collectIncoming(incoming: IncomingMessage, maxBytes: number): Promise<U
     let first: Buffer | null = null;
     let rest: Buffer[] | null = null;
     let size = 0;
-    const settle = (): void => {
-      incoming.off('data', onData).off('end', onEnd).off('error', reject).off('close', onClose);
-    };
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > maxBytes) {
-        settle();
-        incoming.pause();
-        resolve(null);
-      } else if (first === null) first = chunk;
-      else (rest ??= [first]).push(chunk);
-    };
-    const onEnd = (): void => {
-      settle();
-      resolve(rest === null ? (first ?? Buffer.alloc(0)) : Buffer.concat(rest, size));
-    };
-    const onClose = (): void => {
-      settle();
-      reject(new PeerGone());
-    };
-    incoming.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
+    let isOver = false;
+    incoming
+      .on('data', (chunk: Buffer) => {
+        if (isOver) return;
+        size += chunk.length;
+        if (size > maxBytes) {
+          isOver = true;
+          incoming.pause();
+          resolve(null);
+        } else if (first === null) first = chunk;
+        else (rest ??= [first]).push(chunk);
+      })
+      .on('end', () => {
+        isOver = true;
+        resolve(rest === null ? (first ?? Buffer.alloc(0)) : Buffer.concat(rest, size));
+      })
+      .on('error', () => {
+        if (!isOver) reject(new PeerGone());
+      })
+      .on('close', () => {
+        if (!isOver) reject(new PeerGone());
+      });
   });
 }
 

@@ -124,11 +124,11 @@ export class TapIntake {
   acceptGroup(orders: readonly TapOrder[]): Promise<TapResult[]> {
     if (orders.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
-      const admit = (): void => {
-        this.#admit(orders, resolve);
-      };
-      if (orders[0]?.lane !== 'after' || this.#hasRoom()) admit();
-      else this.#backlog.push(admit);
+      if (orders[0]?.lane !== 'after' || this.#hasRoom()) this.#admit(orders, resolve);
+      else
+        this.#backlog.push(() => {
+          this.#admit(orders, resolve);
+        });
     });
   }
 
@@ -233,8 +233,8 @@ export class TapIntake {
     underWay.facts = facts;
     if (judgeDelivery(underWay.tap, facts, underWay.order.nowMs) !== null)
       return this.#conclude(underWay, facts, NO_PROOF_NEEDED);
-    const isWanted = (): boolean => this.#hasTimeToProve(underWay);
-    const proof = underWay.proof ?? proveCard(this.#parts, underWay, facts, isWanted);
+    const proof =
+      underWay.proof ?? proveCard(this.#parts, underWay, facts, () => this.#hasTimeToProve(underWay));
     if (!(proof instanceof Promise)) return this.#conclude(underWay, facts, proof);
     this.#judgeLater(underWay, facts, proof);
     return false;
