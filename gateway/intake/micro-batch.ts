@@ -37,9 +37,20 @@ export class MicroBatch<Item> {
   }
 
   push(items: readonly Item[], lane: Lane = 'first'): void {
+    this.#put(items, lane);
+    this.#consider(false);
+  }
+
+  /** For items that have been gathered before, and wait for a run that is under way and for nobody else. */
+  pushGathered(items: readonly Item[], lane: Lane = 'first'): void {
+    this.#put(items, lane);
+    this.#consider(false);
+    if (this.#inFlight === 0) this.#start();
+  }
+
+  #put(items: readonly Item[], lane: Lane): void {
     if (this.#waiting.size === 0) this.#waitingSinceMs = performance.now();
     for (const item of items) this.#waiting.push(item, lane);
-    this.#consider(false);
   }
 
   /** @param isRunOver a run has just ended; otherwise whoever comes in the same turn of the loop is still waited for */

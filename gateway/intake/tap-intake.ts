@@ -224,7 +224,7 @@ export class TapIntake {
         this.#failAll([underWay], fault);
       }
     });
-    this.#pushOn(this.#toCommit, judged);
+    for (const [lane, ofLane] of byLane(judged)) this.#toCommit.pushGathered(ofLane, lane);
   }
 
   /** @returns true when there is something to make durable at once */
@@ -306,10 +306,7 @@ export class TapIntake {
 
   /** Each in the lane of its order: live taps go before a backlog in every stage. */
   #pushOn(stage: MicroBatch<TapUnderWay>, taps: readonly TapUnderWay[]): void {
-    for (const lane of LANES) {
-      const ofLane = taps.filter(({ order }) => order.lane === lane);
-      if (ofLane.length > 0) stage.push(ofLane, lane);
-    }
+    for (const [lane, ofLane] of byLane(taps)) stage.push(ofLane, lane);
   }
 
   /** The database is gone, or something is broken: either way the terminal keeps its record and sends it again. */
@@ -344,6 +341,13 @@ export class TapIntake {
 type ReadTap =
   | { readonly ok: true; readonly tap: WaitingTap; readonly prepared: PreparedProof | null }
   | { readonly ok: false; readonly refusal: Refusal; readonly terminalId: TerminalId | null };
+
+/** Live ones first, and no lane in which there are none. */
+function byLane(taps: readonly TapUnderWay[]): (readonly [Lane, readonly TapUnderWay[]])[] {
+  return LANES.map((lane) => [lane, taps.filter(({ order }) => order.lane === lane)] as const).filter(
+    ([, ofLane]) => ofLane.length > 0,
+  );
+}
 
 /** Work that nobody waits for any more is not begun: a tap is only given up before its proof, never after. */
 function isLate({ order, arrivedMs }: TapUnderWay, nowMs: number): boolean {

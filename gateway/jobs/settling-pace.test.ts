@@ -15,7 +15,7 @@ test('the more taps wait, the more slices are theirs; a rush of more than half a
   );
   assert.equal(pace.restPerSlice, 0);
   waiting = 32;
-  assert.equal(pace.restPerSlice, 1);
+  assert.equal(pace.restPerSlice, 2);
   waiting = 33;
   assert.equal(pace.restPerSlice, 31);
   nowMs = 29_999;
@@ -33,7 +33,7 @@ test('transactions are short while somebody waits, longer while nobody does, and
   const pace = new SettlingPace(() => waiting);
   assert.equal(pace.batch, 512);
   waiting = 1;
-  assert.equal(pace.batch, 128);
+  assert.equal(pace.batch, 64);
   assert.equal(new SettlingPace().batch, 1_000);
 });
 
