@@ -3,7 +3,7 @@ import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { BATCH_LINE_BYTES_MAX, BATCH_RECORDS_MAX } from '@tapgate/sdk/wire/limits';
 import { refuse, type Refusal } from '@tapgate/sdk/wire/refusals';
 import type { TapAnswer } from '@tapgate/sdk/wire/verdict';
-import type { TapOrder } from '../intake/tap-group.ts';
+import type { BacklogOrder } from '../intake/tap-group.ts';
 import type { TapIntake } from '../intake/tap-intake.ts';
 import type { Database } from '../store/connection.ts';
 import { refuseUnlessOperator } from './bearer-token.ts';
@@ -122,26 +122,29 @@ class Upload {
   }
 
   /** An answer for each line: its own refusal where it has no record in it, what the gateway says of its record otherwise. */
-  async #answer(group: readonly BodyLine[]): Promise<LineAnswer[]> {
-    const orders: TapOrder[] = [];
-    const read = group.map((line) => {
-      const decoded = line === null ? LINE_TOO_LONG : readTapBody(line);
-      if (decoded.ok)
-        orders.push({
-          ...{ bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs },
-          ...{ budgetMs: null, lane: 'after' },
-        });
-      return decoded;
-    });
-    const results = await this.#intake.acceptGroup(orders);
+  async #answer(group: BodyLine[]): Promise<LineAnswer[]> {
+    const refusals: (Refusal | null)[] = [];
+    // The lines go when they are decoded: the chunk that they were cut from is fifty times a record.
+    const results = await this.#intake.acceptBacklog(() => this.#decode(group.splice(0), refusals));
     let next = 0;
-    return read.map((decoded) => {
-      if (!decoded.ok) return decoded.refusal;
+    return refusals.map((refusal) => {
+      if (refusal !== null) return refusal;
       const result = results[next];
       next += 1;
       if (result === undefined) throw new RangeError('every record has a result');
       return result.ok ? result.answer : result.refusal;
     });
+  }
+
+  /** @param refusals gets one for each line, null where there is a record */
+  #decode(lines: readonly BodyLine[], refusals: (Refusal | null)[]): BacklogOrder[] {
+    const orders: BacklogOrder[] = [];
+    for (const line of lines) {
+      const decoded = line === null ? LINE_TOO_LONG : readTapBody(line);
+      refusals.push(decoded.ok ? null : decoded.refusal);
+      if (decoded.ok) orders.push({ bytes: decoded.bytes, sender: this.#sender, nowMs: this.#nowMs });
+    }
+    return orders;
   }
 }
 

@@ -20,6 +20,9 @@ export type TapOrder = {
   readonly lane: Lane;
 };
 
+/** One of a backlog, whose lane and budget are those of all backlogs. */
+export type BacklogOrder = Omit<TapOrder, 'budgetMs' | 'lane'>;
+
 export type TapResult =
   | { readonly ok: true; readonly answer: TapAnswer }
   | { readonly ok: false; readonly refusal: Refusal; readonly terminalId: TerminalId | null };

@@ -17,6 +17,7 @@ import {
   resultOf,
   TapGroup,
   waitingTap,
+  type BacklogOrder,
   type TapOrder,
   type TapResult,
   type TapUnderWay,
@@ -41,7 +42,7 @@ const INSIDE_MAX = 8_192;
  * Of those, taps of a backlog, and what is over of the group that fills it up. More would only wait, and what waits is copied by every
  * collection.
  */
-const BACKLOG_INSIDE_MAX = 512;
+const BACKLOG_INSIDE_MAX = 384;
 
 /** So many taps that wait for a signature thread have nothing to gain from hurry before or behind it. */
 const SIGNATURES_WAIT_ABOVE = 32;
@@ -63,7 +64,13 @@ const GATHER_FOR_SIGNATURES_MS = 20;
 /** More than so many inside lately, and taps come all the time. */
 const COMPANY_ABOVE = 8;
 const LANES: readonly Lane[] = ['first', 'after'];
-const BATCH = { sizeMax: 256, sizeEnough: 64, inFlightMax: 2 };
+/** A backlog stands behind live taps, and its answer is as good late as soon. */
+const BACKLOG = { budgetMs: null, lane: 'after' } as const;
+/**
+ * A run of some ninety: its longest column, the records, is a text of less than 128 kB, and so not one of V8's large objects, which the first collection that finds
+ * them alive moves to the old generation.
+ */
+const BATCH = { sizeMax: 90, sizeEnough: 64, inFlightMax: 2 };
 
 /**
  * The way of taps through the gateway, live and bulk alike: read and authenticate at once; gather; one query of facts for
@@ -110,25 +117,32 @@ export class TapIntake {
 
   /** @returns the answer once it is durable, or a refusal; never rejects for anything that a peer sent */
   async accept(order: TapOrder): Promise<TapResult> {
-    const [result] = await this.acceptGroup([order]);
+    const [result] = await new Promise<TapResult[]>((resolve) => {
+      this.#admit([order], resolve);
+    });
     if (result === undefined) throw new RangeError('one order has one result');
     return result;
   }
 
   /**
-   * Taps that arrived together, all in one lane. Those of a backlog wait outside while enough of it is inside, in the order in which
-   * they came.
+   * Taps of a backlog that arrived together. They wait outside while enough of backlogs is inside, in the order in which they came.
    *
+   * @param read gives them once they may come in, so that what waits outside need not be decoded
    * @returns a result for each, in order, once all of them are there; never rejects, as accept
    */
-  acceptGroup(orders: readonly TapOrder[]): Promise<TapResult[]> {
-    if (orders.length === 0) return Promise.resolve([]);
-    return new Promise((resolve) => {
-      if (orders[0]?.lane !== 'after' || this.#hasRoom()) this.#admit(orders, resolve);
-      else
-        this.#backlog.push(() => {
-          this.#admit(orders, resolve);
-        });
+  acceptBacklog(read: () => readonly BacklogOrder[]): Promise<TapResult[]> {
+    return new Promise((resolve, reject) => {
+      const admit = (): void => {
+        try {
+          const orders = read().map((order): TapOrder => ({ ...order, ...BACKLOG }));
+          if (orders.length === 0) resolve([]);
+          else this.#admit(orders, resolve);
+        } catch (fault) {
+          reject(fault instanceof Error ? fault : new Error('a backlog could not be read'));
+        }
+      };
+      if (this.#hasRoom()) admit();
+      else this.#backlog.push(admit);
     });
   }
 
