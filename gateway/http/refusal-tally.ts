@@ -7,8 +7,10 @@ import type { RefusalCount } from '../store/refusal-counts.ts';
  */
 export class RefusalTally {
   readonly #write: (counts: readonly RefusalCount[]) => Promise<void>;
-  #waiting = new Map<string, RefusalCount>();
+  #waiting = new Map<string, Counted>();
   #writing: Promise<void> = Promise.resolve();
+  /** the day of UTC that was counted for last */
+  #day = { number: Number.NaN, calendarDate: '' };
 
   constructor(write: (counts: readonly RefusalCount[]) => Promise<void>) {
     this.#write = write;
@@ -16,8 +18,15 @@ export class RefusalTally {
 
   count(code: RefusalCode, terminalId: string, nowMs: number): void {
     const known = this.#waiting.size < KEYS_MAX ? terminalId : '';
-    const calendarDate = new Date(nowMs).toISOString().slice(0, 10);
-    this.#add({ calendarDate, code, terminalId: known, count: 1 });
+    this.#add({ calendarDate: this.#dateOf(nowMs), code, terminalId: known, count: 1 });
+  }
+
+  /** Made once a day: under overload two of three requests are counted here. */
+  #dateOf(nowMs: number): string {
+    const day = Math.floor(nowMs / DAY_MS);
+    if (day !== this.#day.number)
+      this.#day = { number: day, calendarDate: new Date(nowMs).toISOString().slice(0, 10) };
+    return this.#day.calendarDate;
   }
 
   /** Writes what waits. What cannot be written waits on: a refusal is counted late rather than never. */
@@ -37,9 +46,13 @@ export class RefusalTally {
 
   #add(more: RefusalCount): void {
     const key = `${more.calendarDate}|${more.code}|${more.terminalId}`;
-    const count = (this.#waiting.get(key)?.count ?? 0) + more.count;
-    this.#waiting.set(key, { ...more, count });
+    const before = this.#waiting.get(key);
+    if (before === undefined) this.#waiting.set(key, { ...more });
+    else before.count += more.count;
   }
 }
 
+type Counted = Omit<RefusalCount, 'count'> & { count: number };
+
+const DAY_MS = 86_400_000;
 const KEYS_MAX = 10_000;
