@@ -71,7 +71,7 @@ export async function settleOnce(
       closeBeforeMs: null,
     }),
   );
-  if (result.settledTaps + result.waitingTaps < batch) pace.caughtUp();
+  pace.took(result.settledTaps + result.waitingTaps, batch);
   return result;
 }
 
@@ -309,9 +309,9 @@ export function startSettling(
 ): RestingLoop {
   const pace = new SettlingPace(waiting);
   const step = async (): Promise<boolean> => {
-    const { cards, settledTaps, waitingTaps } = await settleOnce(dependencies(), pace);
+    const { settledTaps, waitingTaps } = await settleOnce(dependencies(), pace);
     await pace.restAfter(settledTaps + waitingTaps);
-    return cards > 0;
+    return !pace.isCaughtUp;
   };
   return startRestingLoop(step, IDLE_MS, onFault);
 }

@@ -22,7 +22,7 @@ test('the more taps wait, the more slices are theirs; a rush of more than half a
   assert.equal(pace.restPerSlice, 31);
   nowMs = 30_000;
   assert.equal(pace.restPerSlice, 2);
-  pace.caughtUp();
+  pace.took(63, 64);
   assert.equal(pace.restPerSlice, 31);
   nowMs = 60_000;
   assert.equal(pace.restPerSlice, 2);

@@ -44,6 +44,7 @@ export class SettlingPace {
   readonly #monotonicMs: () => number;
   #sliceStartedMs: number;
   #caughtUpMs: number;
+  #isCaughtUp = false;
 
   /**
    * @param waiting taps of this process that wait for an answer; left out where settling has the process to itself
@@ -68,9 +69,15 @@ export class SettlingPace {
     return this.#monotonicMs() - this.#sliceStartedMs >= SLICE_MS;
   }
 
-  /** The queue was found with less in it than one transaction takes. */
-  caughtUp(): void {
-    this.#caughtUpMs = this.#monotonicMs();
+  /** A transaction found so many taps where it asked for `batch`: fewer, and the queue is empty behind it. */
+  took(taps: number, batch: number): void {
+    this.#isCaughtUp = taps < batch;
+    if (this.#isCaughtUp) this.#caughtUpMs = this.#monotonicMs();
+  }
+
+  /** Nothing was left behind the last transaction: what has come since may gather, for a few taps at a time cost half as much again each. */
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp;
   }
 
   /** Slices that others have for each one of settling, as things stand. */
@@ -91,8 +98,7 @@ export class SettlingPace {
   /** Rests after a transaction for so many taps; no longer than taps wait. */
   async restAfter(taps: number): Promise<void> {
     const endedMs = this.#monotonicMs();
-    const leftMs = (): number =>
-      taps * COST_PER_TAP_MS * this.restPerSlice - (this.#monotonicMs() - endedMs);
+    const leftMs = (): number => taps * COST_PER_TAP_MS * this.restPerSlice - (this.#monotonicMs() - endedMs);
     for (let left = leftMs(); left > 0; left = leftMs()) await setTimeout(Math.min(left, LOOK_AGAIN_MS));
   }
 
