@@ -4,8 +4,9 @@ import { loadDemoData } from '@tapgate/gateway/operators/demo-reference';
 import { RelaxedSettings } from './limits/limits-server.ts';
 import { runLimits } from './limits/limits-run.ts';
 import { isMet } from './limits/limits-figures.ts';
+import { runMemory } from './limits/memory-run.ts';
 import { limitsTable } from './limits/limits-table.ts';
-import { figureLine, isWithinBound } from './micro/figure.ts';
+import { figureLine, isWithinBound, type Figure } from './micro/figure.ts';
 import { runMorningPeak } from './morning-peak-run.ts';
 import { runReconnect } from './reconnect/reconnect-run.ts';
 
@@ -23,6 +24,10 @@ const HELP = `Usage: npm run bench -- <what> [options]
     --scale N             per cent of the usual length of every phase (default 100)
     --profiles DIR        leaves CPU profiles of the gateway there
 
+  memory                  a gateway's memory at its peak and after ten minutes of load
+    --minutes N           how long (default 10); making the taps takes a fifth of it before
+    --json                all figures as JSON on the standard output
+
   reconnect               18,000 terminals come back within five minutes, beside live taps
     --scale N             per cent of the terminals and of the time (default 100)
     --profiles DIR        leaves a CPU profile of the gateway there
@@ -30,7 +35,7 @@ const HELP = `Usage: npm run bench -- <what> [options]
 
   -h, --help              this text
 
-DATABASE_URL: a server to run \`limits\` on; without it one of the bench's own. Durable settings only.
+DATABASE_URL: a server to run \`limits\` and \`memory\` on; without it one of the bench's own. Durable settings only.
 
 Exit code: 0, 1 when a threshold does not hold, 2 for a command that makes no sense.
 `;
@@ -48,15 +53,22 @@ async function run(): Promise<number> {
       json: values.json === true,
     });
   }
+  if (positionals[0] === 'memory') {
+    const figures = await runMemory({
+      databaseUrl: process.env['DATABASE_URL'] ?? null,
+      jurisdiction: demoJurisdiction(),
+      minutes: countArgument('--minutes', values.minutes ?? '10', { least: 1, most: 60 }),
+      onProgress: (line) => process.stderr.write(`${line}\n`),
+    });
+    return report(figures, values.json === true);
+  }
   if (positionals[0] === 'reconnect') {
     const figures = await runReconnect({
       scale: countArgument('--scale', values.scale ?? '100', { least: 1, most: 100 }) / 100,
       profileFolder: values.profiles ?? null,
       onProgress: (line) => process.stderr.write(`${line}\n`),
     });
-    if (values.json === true) process.stdout.write(`${JSON.stringify({ figures }, null, 2)}\n`);
-    else for (const figure of figures) process.stdout.write(`${figureLine(figure)}\n`);
-    return figures.every(isWithinBound) ? 0 : 1;
+    return report(figures, values.json === true);
   }
   if (positionals[0] !== 'morning-peak') throw new UsageFault('say what to bench');
   const code = await runMorningPeak({
@@ -66,6 +78,13 @@ async function run(): Promise<number> {
     onProgress: (line) => process.stderr.write(`${line}\n`),
   });
   return code === 0 ? 0 : 1;
+}
+
+/** @returns the exit code: whether every bound is held */
+function report(figures: readonly Figure[], asJson: boolean): number {
+  if (asJson) process.stdout.write(`${JSON.stringify({ figures }, null, 2)}\n`);
+  else for (const figure of figures) process.stdout.write(`${figureLine(figure)}\n`);
+  return figures.every(isWithinBound) ? 0 : 1;
 }
 
 /** The city whose bus rules price the bench's rides: that of the demonstration's data. */
@@ -82,6 +101,7 @@ function parse() {
       options: {
         rate: { type: 'string' },
         seconds: { type: 'string' },
+        minutes: { type: 'string' },
         summary: { type: 'string' },
         scale: { type: 'string' },
         profiles: { type: 'string' },

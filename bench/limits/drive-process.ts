@@ -112,7 +112,8 @@ async function live(order: LiveOrder): Promise<Driven> {
     const underWay = new Set<Promise<void>>();
     const start = (): void => {
       for (let dueMs = due[0]; dueMs !== undefined && idle.length > 0; dueMs = due[0]) {
-        const connection = idle.pop();
+        // In turn, as gates are: one that rests for too long would be closed by the server.
+        const connection = idle.shift();
         if (connection === undefined) return;
         due.shift();
         const index = next;

@@ -41,8 +41,13 @@ export class HttpConnection {
     });
   }
 
+  /** @throws Error when the server has closed the connection, or closes it before it has answered */
   send(request: Uint8Array): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed || this.#socket.readableEnded) {
+        reject(new Error('the connection was closed'));
+        return;
+      }
       this.#waiting = { resolve, reject };
       this.#socket.write(request);
     });

@@ -17,7 +17,7 @@ import {
   type Profile,
 } from './limits-figures.ts';
 import { LimitsServer } from './limits-server.ts';
-import type { PrepareOrder } from './prepare-process.ts';
+import { NOW_MS, prepareRecords, type Rail, type RecordFiles } from './prepare-records.ts';
 import { readRecordFile } from './record-file.ts';
 
 export type LimitsOrder = {
@@ -30,14 +30,6 @@ export type LimitsOrder = {
   readonly onProgress: (line: string) => void;
 };
 
-type Rail = 'oda' | 'offline_purchase';
-type RecordFiles = {
-  readonly cold: readonly string[];
-  readonly warm: readonly string[];
-  readonly cards: number;
-};
-
-const NOW_MS = Date.parse('2026-11-18T10:00:00+08:00');
 const CARDS_MAX: Readonly<Record<Rail, number>> = { oda: 16_000, offline_purchase: 32_000 };
 const PREPARE_MS = 17_000;
 const LIVE_SECONDS = 5;
@@ -56,10 +48,12 @@ export async function runLimits(order: LimitsOrder): Promise<LimitsFigures> {
   const server = await LimitsServer.start(order.databaseUrl);
   const driver = new Child('drive-process.ts');
   try {
-    const files = {
-      oda: await prepareRecords(order, folder, 'oda'),
-      offline_purchase: await prepareRecords(order, folder, 'offline_purchase'),
-    };
+    const prepare = (rail: Rail): Promise<RecordFiles> =>
+      prepareRecords({
+        ...order,
+        ...{ folder, rail, cardsMax: CARDS_MAX[rail] * order.scale, budgetMs: PREPARE_MS * order.scale },
+      });
+    const files = { oda: await prepare('oda'), offline_purchase: await prepare('offline_purchase') };
     const bench = new Bench(order, server, driver, files);
     const floors: Floors[] = [await bench.floors()];
     const oda = await bench.live('oda');
@@ -102,30 +96,6 @@ export async function runLimits(order: LimitsOrder): Promise<LimitsFigures> {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-async function prepareRecords(order: LimitsOrder, folder: string, rail: Rail): Promise<RecordFiles> {
-  const parts = availableParallelism();
-  const names = (kind: string): string[] =>
-    Array.from({ length: parts }, (_, part) => path.join(folder, `${rail}-${kind}-${part}`));
-  const [cold, warm] = [names('cold'), names('warm')];
-  const cards = await Promise.all(
-    Array.from({ length: parts }, async (_, part) => {
-      const child = new Child('prepare-process.ts');
-      const made = await child.ask<number>('prepare', {
-        ...{ jurisdiction: order.jurisdiction, rail, part, parts, nowMs: NOW_MS },
-        coldFile: cold[part] ?? '',
-        warmFile: warm[part] ?? '',
-        cardsMax: Math.ceil((CARDS_MAX[rail] * order.scale) / parts),
-        budgetMs: PREPARE_MS * order.scale,
-      } satisfies PrepareOrder);
-      await child.end();
-      return made;
-    }),
-  );
-  const sum = cards.reduce((total, made) => total + made, 0);
-  order.onProgress(`prepared ${sum} cards with two taps each, rail ${rail}`);
-  return { cold, warm, cards: sum };
 }
 
 type Floors = {
