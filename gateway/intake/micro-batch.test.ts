@@ -73,6 +73,24 @@ test('who has waited for a run as long as for company goes when it is over', asy
   await release();
 });
 
+test('who was gathered before goes at once with whoever waits, and only waits for a run that is under way', async () => {
+  const { batches, run, release } = heldRuns();
+  const batch = new MicroBatch<number>(
+    { sizeMax: 9, sizeEnough: 9, gatherMs: () => 60_000, inFlightMax: 1 },
+    run,
+  );
+  batch.push([1]);
+  batch.pushGathered([2, 3]);
+  assert.deepEqual(batches, [[1, 2, 3]]);
+  batch.pushGathered([4]);
+  assert.deepEqual(batches, [[1, 2, 3]]);
+  await release();
+  assert.deepEqual(batches, [[1, 2, 3], [4]]);
+  batch.push([5]);
+  await release();
+  assert.equal(batch.waiting, 1, 'nobody was gathered before: it waits for company');
+});
+
 test('a full batch starts at once, and a second beside it where that is allowed', async () => {
   const { batches, run, release } = heldRuns();
   const batch = new MicroBatch<number>({ sizeMax: 2, sizeEnough: 2, gatherMs: () => 0, inFlightMax: 2 }, run);

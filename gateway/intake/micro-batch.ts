@@ -23,6 +23,8 @@ export class MicroBatch<Item> {
   readonly #waiting = new TwoLanes<Item>();
   #inFlight = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** one of those that wait has been gathered before */
+  #hasGathered = false;
   /** when the oldest of those that wait came, or those that it came with were taken; ms */
   #waitingSinceMs = 0;
 
@@ -44,6 +46,7 @@ export class MicroBatch<Item> {
   /** For items that have been gathered before, and wait for a run that is under way and for nobody else. */
   pushGathered(items: readonly Item[], lane: Lane = 'first'): void {
     this.#put(items, lane);
+    this.#hasGathered = true;
     this.#consider(false);
     if (this.#inFlight === 0) this.#start();
   }
@@ -60,7 +63,7 @@ export class MicroBatch<Item> {
     if (this.#waiting.size >= sizeEnough) return;
     if (this.#waiting.size === 0 || this.#inFlight > 0 || this.#timer !== null) return;
     const leftMs = gatherMs() - (performance.now() - this.#waitingSinceMs);
-    if (isRunOver && leftMs <= 0) this.#start();
+    if (isRunOver && (leftMs <= 0 || this.#hasGathered)) this.#start();
     else
       this.#timer = setTimeout(
         () => {
@@ -80,6 +83,7 @@ export class MicroBatch<Item> {
       if (item === undefined) break;
       items.push(item);
     }
+    if (this.#waiting.size === 0) this.#hasGathered = false;
     this.#waitingSinceMs = performance.now();
     this.#inFlight += 1;
     void this.#run(items).finally(() => {

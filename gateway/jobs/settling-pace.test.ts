@@ -37,6 +37,15 @@ test('transactions are short while somebody waits, longer while nobody does, and
   assert.equal(new SettlingPace().batch, 1_000);
 });
 
+test('it has caught up when a transaction found fewer taps than it asked for', () => {
+  const pace = new SettlingPace(() => 1);
+  assert.equal(pace.isCaughtUp, false);
+  pace.took(63, 64);
+  assert.equal(pace.isCaughtUp, true);
+  pace.took(64, 64);
+  assert.equal(pace.isCaughtUp, false);
+});
+
 test('a rest after a transaction ends with the rush', async () => {
   let [waiting, nowMs] = [40, 0];
   const pace = new SettlingPace(
