@@ -25,7 +25,7 @@ const HELP = `Usage: npm run bench -- <what> [options]
     --profiles DIR        leaves CPU profiles of the gateway there
 
   memory                  a gateway's memory at its peak and after ten minutes of load
-    --minutes N           how long (default 10); making the taps takes a fifth of it before
+    --minutes N           how long (default 10), the making of the taps not counted
     --json                all figures as JSON on the standard output
 
   reconnect               18,000 terminals come back within five minutes, beside live taps
@@ -117,18 +117,23 @@ async function limits(order: {
   readonly profileFolder: string | null;
   readonly json: boolean;
 }): Promise<number> {
+  const figures = await runLimits({
+    databaseUrl: process.env['DATABASE_URL'] ?? null,
+    jurisdiction: demoJurisdiction(),
+    profileFolder: order.profileFolder,
+    scale: order.scale,
+    onProgress: (line) => process.stderr.write(`${line}\n`),
+  });
+  process.stdout.write(
+    `${order.json ? JSON.stringify(figures, null, 2) : limitsTable(figures, process.stdout.isTTY)}\n`,
+  );
+  return Object.values(figures.ratios).every(isMet) ? 0 : 1;
+}
+
+/** A database whose settings are relaxed is no fault of ours, and nothing is measured on it. */
+async function runOnDurable(): Promise<number> {
   try {
-    const figures = await runLimits({
-      databaseUrl: process.env['DATABASE_URL'] ?? null,
-      jurisdiction: demoJurisdiction(),
-      profileFolder: order.profileFolder,
-      scale: order.scale,
-      onProgress: (line) => process.stderr.write(`${line}\n`),
-    });
-    process.stdout.write(
-      `${order.json ? JSON.stringify(figures, null, 2) : limitsTable(figures, process.stdout.isTTY)}\n`,
-    );
-    return Object.values(figures.ratios).every(isMet) ? 0 : 1;
+    return await run();
   } catch (error) {
     if (!(error instanceof RelaxedSettings)) throw error;
     process.stderr.write(`bench: ${error.message}\n`);
@@ -136,4 +141,4 @@ async function limits(order: {
   }
 }
 
-await runCommand('bench', run);
+await runCommand('bench', runOnDurable);

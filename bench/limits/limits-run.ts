@@ -44,8 +44,8 @@ const OVERLOAD_BUDGET_MS = 300;
 /** Runs every floor and every path, the floors between the paths, and gives what was measured. */
 export async function runLimits(order: LimitsOrder): Promise<LimitsFigures> {
   const startedMs = performance.now();
-  const folder = mkdtempSync(path.join(tmpdir(), 'tapgate-records-'));
   const server = await LimitsServer.start(order.databaseUrl);
+  const folder = mkdtempSync(path.join(tmpdir(), 'tapgate-records-'));
   const driver = new Child('drive-process.ts');
   try {
     const prepare = (rail: Rail): Promise<RecordFiles> =>

@@ -34,8 +34,8 @@ const GROWTH_MB_MAX = 10;
  * rest of the time, settling behind. What grows shows in the medians of the second and the last third.
  */
 export async function runMemory(order: MemoryOrder): Promise<readonly Figure[]> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'tapgate-records-'));
   const server = await LimitsServer.start(order.databaseUrl);
+  const folder = mkdtempSync(path.join(tmpdir(), 'tapgate-records-'));
   const driver = new Child('drive-process.ts');
   const gateway = new Child('gateway-process.ts', GATEWAY);
   try {
@@ -112,7 +112,7 @@ function figuresOf({ peakBytes, samples, peak, driven }: Measured): readonly Fig
     { name: 'taps at the peak', value: perS(peak), unit: '/s' },
     { name: 'taps after it', value: perS(driven), unit: '/s' },
     { name: 'for', value: (peak.seconds + driven.seconds) / 60, unit: 'min' },
-    { name: 'taps not accepted', value: peak.failed + driven.failed, unit: '', atMost: 0 },
+    { name: 'taps not accepted', value: missed(peak) + missed(driven), unit: '', atMost: 0 },
     { name: 'memory at the peak', value: peakBytes / 1e6, unit: 'MB', atMost: MB_MAX },
     { name: 'most memory at any time', value: most, unit: 'MB', atMost: MB_MAX },
     { name: 'memory, median of the second third', value: second, unit: 'MB' },
@@ -121,5 +121,6 @@ function figuresOf({ peakBytes, samples, peak, driven }: Measured): readonly Fig
   ];
 }
 
+const missed = ({ sent, accepted }: Driven): number => sent - accepted;
 const perS = ({ accepted, seconds }: Driven): number => accepted / seconds;
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;

@@ -128,7 +128,7 @@ export class TapIntake {
    * Taps of a backlog that arrived together. They wait outside while enough of backlogs is inside, in the order in which they came.
    *
    * @param read gives them once they may come in, so that what waits outside need not be decoded
-   * @returns a result for each, in order, once all of them are there; never rejects, as accept
+   * @returns a result for each, in order, once all of them are there; rejects with what `read` throws, and for nothing else
    */
   acceptBacklog(read: () => readonly BacklogOrder[]): Promise<TapResult[]> {
     return new Promise((resolve, reject) => {

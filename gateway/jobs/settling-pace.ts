@@ -6,7 +6,7 @@ const SLICE_MS = 3;
 /** More taps than this that wait at once are a rush, and not those that are on their way through anyway. */
 const RUSH_ABOVE = 32;
 
-/** Beside a few taps settling takes one slice in three: it keeps up with a thousand a second, and the answers do not wait for it twice. */
+/** Beside a few taps settling takes one slice in three, so that an answer does not wait for it twice. */
 const REST_BESIDE_FEW = 2;
 
 /** In a rush it takes one slice in 32: the queue is durable, and whoever waits at a gate is not. */
@@ -75,7 +75,7 @@ export class SettlingPace {
     if (this.#isCaughtUp) this.#caughtUpMs = this.#monotonicMs();
   }
 
-  /** Nothing was left behind the last transaction: what has come since may gather, for a few taps at a time cost half as much again each. */
+  /** Nothing was left behind the last transaction: what has come since may gather, so that more taps share the next. */
   get isCaughtUp(): boolean {
     return this.#isCaughtUp;
   }

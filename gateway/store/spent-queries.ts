@@ -2,7 +2,7 @@
 // sent in it and all that waits for it. Its constructor says `this.resolve = x => ...`: V8 takes a function that is assigned
 // to a property for one that lives long and puts it into the old generation at once (ParserBase::CheckAssigningFunctionLiteralToProperty,
 // set_pretenure), and what hangs on something old survives every collection of the young. Of a gateway at half its peak this
-// was half of all that the old generation grew by (bench/README.md).
+// was nearly half of what the old generation grew by (bench/README.md).
 
 type Settle = (value: unknown) => void;
 
