@@ -18,6 +18,8 @@ export type LiveOrder = {
   /** taps a second, evenly; null: each connection sends again as soon as it is answered */
   readonly ratePerS: number | null;
   readonly budgetMs: number | null;
+  /** at a rate only: once each was sent, those that were refused for want of room are sent again until the time is over */
+  readonly sendsAgain: boolean;
   readonly secondsMax: number;
 };
 
@@ -42,7 +44,9 @@ export type Driven = {
 };
 
 let records: PreparedRecord[] = [];
+/** as they were last sent, with that budget */
 let requests: (Buffer | undefined)[] = [];
+let requestsBudgetMs: number | null = null;
 
 /** @returns how many records each group has */
 function load({ groups }: LoadOrder): number[] {
@@ -62,8 +66,12 @@ function interleaved(parts: readonly PreparedRecord[][]): PreparedRecord[] {
 }
 
 function requestOf(index: number, budgetMs: number | null): Buffer | undefined {
+  if (budgetMs !== requestsBudgetMs) {
+    requests = new Array<Buffer | undefined>(records.length);
+    requestsBudgetMs = budgetMs;
+  }
   const found = requests[index];
-  if (found !== undefined && budgetMs === null) return found;
+  if (found !== undefined) return found;
   const prepared = records[index];
   if (prepared === undefined) return undefined;
   const body = `{"record":"${Buffer.from(prepared.record).toString('base64')}"}`;
@@ -73,7 +81,7 @@ function requestOf(index: number, budgetMs: number | null): Buffer | undefined {
       `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     'latin1',
   );
-  if (budgetMs === null) requests[index] = request;
+  requests[index] = request;
   return request;
 }
 
@@ -87,6 +95,7 @@ async function live(order: LiveOrder): Promise<Driven> {
   const startedMs = performance.now();
   const deadlineMs = startedMs + order.secondsMax * 1_000;
   const latencies: number[] = [];
+  const refused: number[] = [];
   let [next, sent, accepted, overloaded, failed] = [order.from, 0, 0, 0, 0];
   const sendOne = async (connection: HttpConnection, index: number, dueMs: number): Promise<void> => {
     const request = requestOf(index, order.budgetMs);
@@ -96,8 +105,10 @@ async function live(order: LiveOrder): Promise<Driven> {
     if (status === 200 && body.includes('"outcome":"chargeable"')) {
       accepted += 1;
       latencies.push(performance.now() - dueMs);
-    } else if (status === 503 && body.includes('overloaded')) overloaded += 1;
-    else failed += 1;
+    } else if (status === 503 && body.includes('overloaded')) {
+      overloaded += 1;
+      if (order.sendsAgain) refused.push(index);
+    } else failed += 1;
   };
   const closedLoop = async (connection: HttpConnection): Promise<void> => {
     while (next < last && performance.now() < deadlineMs) {
@@ -113,11 +124,11 @@ async function live(order: LiveOrder): Promise<Driven> {
     const start = (): void => {
       for (let dueMs = due[0]; dueMs !== undefined && idle.length > 0; dueMs = due[0]) {
         // In turn, as gates are: one that rests for too long would be closed by the server.
-        const connection = idle.shift();
-        if (connection === undefined) return;
+        const index = next < last ? next : refused.shift();
+        const connection = index === undefined ? undefined : idle.shift();
+        if (index === undefined || connection === undefined) return;
         due.shift();
-        const index = next;
-        next += 1;
+        if (index === next) next += 1;
         const one = sendOne(connection, index, dueMs).finally(() => {
           underWay.delete(one);
           idle.push(connection);
@@ -127,16 +138,16 @@ async function live(order: LiveOrder): Promise<Driven> {
       }
     };
     let scheduled = 0;
-    while (order.from + scheduled < last && performance.now() < deadlineMs) {
-      const wanted = Math.min(
-        last - order.from,
-        Math.floor(((performance.now() - startedMs) / 1_000) * ratePerS),
-      );
+    const taps = order.sendsAgain ? Infinity : last - order.from;
+    while (scheduled < taps && performance.now() < deadlineMs) {
+      const wanted = Math.min(taps, Math.floor(((performance.now() - startedMs) / 1_000) * ratePerS));
       // Each is due at its own moment, whenever this loop gets to it: waiting for a connection counts as latency.
       for (; scheduled < wanted; scheduled++) due.push(startedMs + ((scheduled + 1) / ratePerS) * 1_000);
       start();
       await pause(1);
     }
+    // What is due again may wait for a refusal that will not come.
+    if (order.sendsAgain) due.length = 0;
     while (due.length > 0 || underWay.size > 0) await pause(1);
   };
   if (order.ratePerS === null) await Promise.all(connections.map(closedLoop));

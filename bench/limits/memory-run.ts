@@ -53,7 +53,7 @@ export async function runMemory(order: MemoryOrder): Promise<readonly Figure[]> 
       ...{ issuerHosted: false, settles: true },
     };
     const port = await gateway.ask<number>('start', start);
-    const usual = { port, connections: CONNECTIONS, budgetMs: null };
+    const usual = { port, connections: CONNECTIONS, budgetMs: null, sendsAgain: false };
     const peak = await driver.ask<Driven>('live', {
       ...{ ...usual, from: 0, count: Math.floor(taps / 4), ratePerS: null, secondsMax: PEAK_SECONDS },
     } satisfies LiveOrder);

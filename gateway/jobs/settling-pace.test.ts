@@ -29,11 +29,21 @@ test('the more taps wait, the more slices are theirs; a rush of more than half a
 });
 
 test('transactions are short while somebody waits, longer while nobody does, and longest where settling is alone', () => {
-  let waiting = 0;
-  const pace = new SettlingPace(() => waiting);
+  let [waiting, nowMs] = [0, 0];
+  const pace = new SettlingPace(
+    () => waiting,
+    () => nowMs,
+  );
   assert.equal(pace.batch, 512);
   waiting = 1;
+  assert.equal(pace.batch, 20);
+  waiting = 33;
   assert.equal(pace.batch, 64);
+  // Behind for half a minute: short ones would not catch up with a gate that is always busy.
+  [waiting, nowMs] = [32, 30_000];
+  assert.equal(pace.batch, 64);
+  pace.took(63, 64);
+  assert.equal(pace.batch, 20);
   assert.equal(new SettlingPace().batch, 1_000);
 });
 
