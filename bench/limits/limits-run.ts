@@ -31,7 +31,7 @@ export type LimitsOrder = {
 };
 
 const CARDS_MAX: Readonly<Record<Rail, number>> = { oda: 16_000, offline_purchase: 32_000 };
-const PREPARE_MS = 17_000;
+const PREPARE_MS = 16_000;
 const LIVE_SECONDS = 5;
 const REHEARSAL_SECONDS = 4.5;
 /** A bulk phase has as many taps as the live path took in about this time. */

@@ -48,7 +48,7 @@ const BACKLOG_INSIDE_MAX = 384;
 const SIGNATURES_WAIT_ABOVE = 32;
 
 /** Of a budget: a tap whose signatures no thread has taken by then is given up, for its answer would mostly be late. */
-const PROVEN_BY_SHARE = 0.53;
+const PROVEN_BY_SHARE = 0.47;
 
 /** A tap that loses every race for so long is not racing, something is broken. */
 const ROUNDS_MAX = 20;
