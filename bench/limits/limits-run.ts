@@ -31,7 +31,7 @@ export type LimitsOrder = {
 };
 
 const CARDS_MAX: Readonly<Record<Rail, number>> = { oda: 16_000, offline_purchase: 32_000 };
-const PREPARE_MS = 16_000;
+const PREPARE_MS = 15_000;
 const LIVE_SECONDS = 5;
 const REHEARSAL_SECONDS = 4.5;
 /** A bulk phase has as many taps as the live path took in about this time. */
@@ -39,7 +39,7 @@ const BULK_SECONDS = 10;
 /** Long enough to tell a peak, and of the cards there are no more than this share, for others must be left to be driven by it. */
 const PEAK_SECONDS = 2;
 const PEAK_CARDS_SHARE = 0.4;
-const HALF_PEAK_SECONDS = 4;
+const HALF_PEAK_SECONDS = 3.5;
 const OVERLOAD_SECONDS = 4;
 const LIVE_CONNECTIONS = 128;
 const UPLOADS = 8;

@@ -12,11 +12,7 @@ type Waiting = {
   readonly reject: (fault: Error) => void;
 };
 
-/**
- * Claims that one message carries: a share of what waits, so that no thread holds what another could do, but not so few that telling the threads
- * costs as much as what they do, and a few milliseconds of work at most.
- */
-const MESSAGE_CLAIMS_MIN = 2;
+/** Claims that one message carries at most: a few milliseconds of work, so that no thread holds what another could do. */
 const MESSAGE_CLAIMS_MAX = 8;
 
 /** A thread has its next message at hand while it works on one. */
@@ -30,8 +26,6 @@ const MESSAGES_AHEAD = 2;
 export class Sm2Workers {
   readonly #threads: Thread[];
   readonly #queue = new TwoLanes<Waiting>();
-  /** of the taps in the queue */
-  #claimsWaiting = 0;
   #verifications = 0;
   #stopped = false;
 
@@ -70,7 +64,6 @@ export class Sm2Workers {
     if (this.#stopped) return Promise.reject(new Error('the SM2 threads are stopped'));
     return new Promise((resolve, reject) => {
       this.#queue.push({ claims, isWanted, resolve, reject }, lane);
-      this.#claimsWaiting += claims.length;
       this.#feed();
     });
   }
@@ -86,14 +79,11 @@ export class Sm2Workers {
     while (this.#queue.size > 0) {
       const thread = leastBusy(this.#threads);
       if (thread === undefined || thread.busy >= MESSAGES_AHEAD) return;
-      const share = Math.ceil(this.#claimsWaiting / this.#threads.length);
-      const sizeMax = Math.min(Math.max(share, MESSAGE_CLAIMS_MIN), MESSAGE_CLAIMS_MAX);
       let size = 0;
       const message: Waiting[] = [];
       for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-        if (message.length > 0 && size + next.claims.length > sizeMax) break;
+        if (message.length > 0 && size + next.claims.length > MESSAGE_CLAIMS_MAX) break;
         this.#queue.take();
-        this.#claimsWaiting -= next.claims.length;
         if (!next.isWanted()) {
           next.resolve(null);
           continue;
