@@ -108,9 +108,13 @@ async function acceptBatch(
   );
   await timed('keys of the facts', size, () =>
     factsParameters(
-      taps.map(({ record: { terminalId, tapSequence, tappedAtMs }, card: { panToken, psn, atc } }) => ({
-        ...{ terminalId, tapSequence, tappedAtMs },
-        ...{ panToken, psn, atc },
+      taps.map(({ record, card }) => ({
+        terminalId: record.terminalId,
+        tapSequence: record.tapSequence,
+        tappedAtMs: record.tappedAtMs,
+        panToken: card.panToken,
+        psn: card.psn,
+        atc: card.atc,
       })),
     ),
   );
@@ -139,10 +143,18 @@ async function acceptBatch(
       if (prepared?.by !== 'cryptogram') throw new Error('a tap of the bench is proven by its cryptogram');
       const judgement = judgeTap(tap, NO_FACTS, prepared.proof, NOW_MS);
       return {
-        ...{ tap, prepared },
+        tap,
+        prepared,
         order: { bytes: tap.bytes, sender: null, nowMs: NOW_MS, budgetMs: null, lane: 'first' },
-        ...{ group: new TapGroup(1, () => undefined), ahead: 0, index: 0, facts: NO_FACTS, proof: null },
-        ...{ certificateSm3: new Uint8Array(), judgement, rounds: 0, arrivedMs: 0 },
+        arrivedMs: 0,
+        ahead: 0,
+        group: new TapGroup(1, () => undefined),
+        index: 0,
+        facts: NO_FACTS,
+        proof: null,
+        certificateSm3: new Uint8Array(),
+        judgement,
+        rounds: 0,
       };
     }),
   );

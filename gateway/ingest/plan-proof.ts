@@ -123,8 +123,8 @@ function planSm2(
     issuerCertificate = { name, certificate: issuer.certificate };
     issuerKeyXy = issuer.certificate.publicKeyXy;
     claims.push({
-      ...claimOf(issuer),
       step: 'issuer_certificate',
+      ...claimOf(issuer),
       refusal: 'issuer_certificate_invalid',
       fingerprint: claimFingerprint(issuer),
     });
@@ -135,8 +135,8 @@ function planSm2(
   if (!card.ok) return stoppedBy(card.refusal, claims, null, issuerCertificate);
   const fingerprint = claimFingerprint(card);
   claims.push({
-    ...claimOf(card),
     step: 'card_certificate',
+    ...claimOf(card),
     refusal: 'card_certificate_invalid',
     fingerprint,
   });
@@ -151,8 +151,8 @@ function planSm2(
   });
   if (!dynamic.ok) return stoppedBy(dynamic.refusal, claims, fingerprint, issuerCertificate);
   claims.push({
-    ...claimOf(dynamic),
     step: 'dynamic_signature',
+    ...claimOf(dynamic),
     refusal: 'dynamic_signature_invalid',
     fingerprint: null,
   });

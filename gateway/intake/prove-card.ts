@@ -78,20 +78,19 @@ export function proveCard(
   const { prepared } = underWay;
   if (prepared === null) throw new RangeError('only a tap that opened its gate is proven');
   if (prepared.by === 'signatures')
-    return proveBySignatures(prover, underWay, { ...prepared, verifiedCertificateSm3, isWanted });
+    return proveBySignatures(prover, underWay, prepared, { verifiedCertificateSm3, isWanted });
   if (prepared.isCardSeen && verifiedCertificateSm3 === null) underWay.certificateSm3 = NO_CERTIFICATE;
   return prepared.proof;
 }
 
-type SignatureProof = Extract<PreparedProof, { readonly by: 'signatures' }> & {
-  readonly verifiedCertificateSm3: Uint8Array | null;
-  readonly isWanted: () => boolean;
-};
-
 async function proveBySignatures(
   { authority, sm2Workers }: Prover,
   underWay: TapUnderWay,
-  { plan, actRefusal, verifiedCertificateSm3, isWanted }: SignatureProof,
+  { plan, actRefusal }: Extract<PreparedProof, { readonly by: 'signatures' }>,
+  {
+    verifiedCertificateSm3,
+    isWanted,
+  }: { readonly verifiedCertificateSm3: Uint8Array | null; readonly isWanted: () => boolean },
 ): Promise<CardProof | null> {
   const left = withoutVerified(plan, verifiedCertificateSm3);
   const held = await sm2Workers.checkWhileWanted(left.claims, underWay.order.lane, isWanted);

@@ -235,7 +235,7 @@ function cryptogramOf(
   const input = buildCryptogramInput(version, objects, iad);
   if (!input.ok) throw new RangeError('a fixture has every object of its cryptogram');
   const owner = { pan, panSequenceNumber: String(card.psn).padStart(2, '0') };
-  const key = transactionKey({ algorithm: 'SM4', masterKey: card.issuer.imkAc, owner, atc });
+  const key = transactionKey({ algorithm: 'SM4', masterKey: card.issuer.imkAc, owner }, atc);
   return makeCryptogram('SM4', key, input.data);
 }
 

@@ -176,12 +176,12 @@ function followChain(
   const passed = { next: at, singles };
   if (!exit) {
     return closing
-      ? { ...passed, complete: [], incomplete: [withoutExit(used)], waiting: [] }
-      : { ...passed, complete: [], incomplete: [], waiting: used };
+      ? { complete: [], incomplete: [withoutExit(used)], waiting: [], ...passed }
+      : { complete: [], incomplete: [], waiting: used, ...passed };
   }
-  if (!closing && (!certain || atEnd)) return { ...passed, complete: [], incomplete: [], waiting: used };
+  if (!closing && (!certain || atEnd)) return { complete: [], incomplete: [], waiting: used, ...passed };
   const ended = endJourney(used, exit, policy);
-  return { ...passed, ...ended, waiting: [] };
+  return { waiting: [], ...passed, ...ended };
 }
 
 /** What lies between two ATCs: nothing that matters, an act that is still on its way, or taps of settled journeys. */

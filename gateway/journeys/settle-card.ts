@@ -438,7 +438,8 @@ function factsOf(journey: Journey, rules: SettlingRules): JourneyFacts {
   const jurisdiction = rules.findOperator(lead.operatorId)?.jurisdiction ?? '';
   const [from, to] = [journey.entry?.stationId ?? null, journey.exit?.stationId ?? null];
   return journeyFacts(journey, {
-    ...{ jurisdiction, medium: MEDIUM },
+    jurisdiction,
+    medium: MEDIUM,
     distanceMetres: distanceBetween(from, to, rules),
   });
 }

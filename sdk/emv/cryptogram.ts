@@ -134,21 +134,19 @@ export function cardMac(algorithm: SymmetricAlgorithm, key: Uint8Array, paddedDa
     : retailMac(key, paddedData);
 }
 
-/** Which keys a cryptogram is made with: the issuer's master key, whose card, and which transaction. */
+/** Which keys a card's cryptograms are made with: the issuer's master key, and whose card. */
 export type CryptogramKeys = {
   readonly algorithm: SymmetricAlgorithm;
   readonly masterKey: Uint8Array;
   readonly owner: CardKeyOwner;
-  /** 9F36 */
-  readonly atc: Uint8Array;
   readonly udkOption?: UdkOption;
   readonly sessionKeyMethod?: SessionKeyMethod;
 };
 
-/** The session key of one transaction, straight from the master key. */
-export function transactionKey(keys: CryptogramKeys): Uint8Array {
+/** The session key of one transaction, straight from the master key. @param atc 9F36 */
+export function transactionKey(keys: CryptogramKeys, atc: Uint8Array): Uint8Array {
   const udk = deriveUdk(keys.algorithm, keys.masterKey, keys.owner, keys.udkOption);
-  return deriveSessionKey(keys.algorithm, udk, keys.atc, keys.sessionKeyMethod);
+  return deriveSessionKey(keys.algorithm, udk, atc, keys.sessionKeyMethod);
 }
 
 /**
@@ -178,7 +176,7 @@ export function verifyCryptogram(
   cryptogram: Uint8Array,
   iad: Iad | null,
   objects: Pick<ReadonlyMap<string, Uint8Array>, 'get'>,
-  keys: Omit<CryptogramKeys, 'atc'>,
+  keys: CryptogramKeys,
 ): CryptogramCheck {
   if (iad === null) return failed('iad_invalid', '9F10');
   const version = findCryptogramVersion(iad.cryptogramVersion);
@@ -191,7 +189,7 @@ export function verifyCryptogram(
   if (atc === undefined) return failed('input_missing', '9F36');
   const expected = makeCryptogram(
     keys.algorithm,
-    transactionKey({ ...keys, atc }),
+    transactionKey(keys, atc),
     input.data,
     version.padding,
   );

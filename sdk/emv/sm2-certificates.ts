@@ -225,7 +225,7 @@ export function prepareIccCertificate(
   staticData: Uint8Array,
   context: CertificateContext,
 ): PreparedIccCertificate {
-  return judgeIccCertificate(value, issuerKeyXy, staticData, { ...context, takeKey: pointOf });
+  return judgeIccCertificate(value, issuerKeyXy, staticData, { takeKey: pointOf, ...context });
 }
 
 function judgeIccCertificate<Key>(
@@ -275,8 +275,8 @@ export function verifyIccCertificate(
   issuerKey?: Sm2PublicKey,
 ): VerifiedIccCertificate {
   const judged = judgeIccCertificate(value, issuerKeyXy, staticData, {
-    ...context,
     takeKey: importSm2PublicKey,
+    ...context,
   });
   if (!judged.ok) return judged;
   if (!holdsSm2Claim(judged, issuerKey)) return odaRefused('icc_certificate_signature_invalid', '9F46');

@@ -112,10 +112,16 @@ export function readEvidence(exchange: CardExchange): TapEvidenceResult {
   const collected = collectStaticData(objects, exchange.cardRecords);
   if (!collected.ok) return collected;
 
-  const read = { objects, identity: identity.identity, iad, cryptogramType: cryptogramType.type };
   return {
     ok: true,
-    evidence: new ReadEvidence({ ...read, terminal: terminal.terminal, staticData: collected.staticData }),
+    evidence: new ReadEvidence({
+      objects,
+      identity: identity.identity,
+      iad,
+      cryptogramType: cryptogramType.type,
+      terminal: terminal.terminal,
+      staticData: collected.staticData,
+    }),
   };
 }
 
