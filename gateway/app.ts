@@ -7,6 +7,7 @@ import { mountEnrolments, type EnrolmentCity } from './http/enrolment-routes.ts'
 import { mountJourneys } from './http/journey-routes.ts';
 import type { TerminalId } from '@tapgate/sdk/wire/identifiers';
 import { mountHotlist } from './http/hotlist-route.ts';
+import { LiveTaps } from './http/live-taps.ts';
 import { mountListRoutes } from './http/list-routes.ts';
 import { mountTerminalRoutes } from './http/terminal-routes.ts';
 import { ListMaker } from './lists/list-maker.ts';
@@ -53,6 +54,8 @@ export type AppDependencies = {
 
 export type GatewayApp = {
   readonly app: OpenAPIHono<GatewayEnv>;
+  /** for the server in front, which answers a live tap without the app */
+  readonly liveTaps: LiveTaps;
   readonly intake: TapIntake;
   readonly sm2Workers: Sm2Workers;
   /** refusals by code, terminal and day; for the server in front, which refuses too */
@@ -127,6 +130,7 @@ export function createApp(dependencies: AppDependencies): GatewayApp {
   flushing.unref();
   return {
     app,
+    liveTaps: new LiveTaps({ intake, sessions, tally, clock, demo, onFault }),
     intake,
     sm2Workers,
     tally,

@@ -8,8 +8,7 @@ import { readSessionToken, type SessionClaim } from './terminal-session.ts';
 
 const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
 
-function bearerToken(context: GatewayContext): string | Refusal<'token_missing' | 'token_invalid'> {
-  const header = context.req.header('Authorization');
+function bearerToken(header: string | undefined): string | Refusal<'token_missing' | 'token_invalid'> {
   if (header === undefined) return refuse('token_missing');
   return BEARER.exec(header)?.[1] ?? refuse('token_invalid');
 }
@@ -30,11 +29,16 @@ export class TerminalSessions {
   }
 
   /** @refuses token_missing, token_invalid */
-  read(context: GatewayContext): SessionClaim | Refusal<'token_missing' | 'token_invalid'> {
-    const token = bearerToken(context);
+  of(context: GatewayContext): SessionClaim | Refusal<'token_missing' | 'token_invalid'> {
+    return this.read(context.req.header('Authorization'), context.get('nowMs'));
+  }
+
+  /** @param header `Authorization`. @refuses token_missing, token_invalid */
+  read(header: string | undefined, nowMs: number): SessionClaim | Refusal<'token_missing' | 'token_invalid'> {
+    const token = bearerToken(header);
     if (typeof token !== 'string') return token;
     const claim = this.#genuine.get(token) ?? this.#check(token);
-    if (claim === null || context.get('nowMs') >= claim.expiresAtMs) return refuse('token_invalid');
+    if (claim === null || nowMs >= claim.expiresAtMs) return refuse('token_invalid');
     return claim;
   }
 
@@ -64,7 +68,7 @@ export async function readOperator(
   context: GatewayContext,
   database: Database,
 ): Promise<{ readonly label: string } | Refusal<'token_missing' | 'token_invalid'>> {
-  const token = bearerToken(context);
+  const token = bearerToken(context.req.header('Authorization'));
   if (typeof token !== 'string') return token;
   const label = await findOperatorLabel(database, sm3(new TextEncoder().encode(token)));
   return label === null ? refuse('token_invalid') : { label };

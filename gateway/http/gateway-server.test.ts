@@ -17,6 +17,7 @@ describe('a gateway that is full', () => {
     app.all('*', (context) => context.text('the app answered'));
     server = createGatewayServer({
       app,
+      liveTaps: { take: () => false },
       intake: {
         isOverloadedFor: (budgetMs) => {
           asked.push(budgetMs);

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { Refusal } from '@tapgate/sdk/wire/refusals';
+import { errorBody, REFUSAL_STATUS, RETRY_AFTER_S } from './refusal-response.ts';
 import type { GatewayContext } from './request-context.ts';
 
 // The way between node's own HTTP server and a handler without the streams and header objects of fetch, which cost more than all
@@ -89,14 +91,32 @@ export class PeerGone extends Error {
 export function sendJson(context: GatewayContext, body: object): Response {
   const { outgoing } = bindings(context);
   if (outgoing === undefined) return context.json(body);
+  writeJson(outgoing, body, context.get('requestId'));
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** The same where there is no app. */
+export function writeJson(outgoing: ServerResponse, body: object, requestId: string): void {
   const text = JSON.stringify(body);
   outgoing.writeHead(200, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),
-    'Request-Id': context.get('requestId'),
+    'Request-Id': requestId,
   });
   outgoing.end(text);
-  return RESPONSE_ALREADY_SENT;
+}
+
+/** Answers with a refusal of what a terminal sent under its session. */
+export function writeRefusal(outgoing: ServerResponse, refusal: Refusal, requestId: string): void {
+  const text = JSON.stringify(errorBody(refusal, requestId));
+  const retryAfter = RETRY_AFTER_S[refusal.code];
+  outgoing.writeHead(REFUSAL_STATUS[refusal.code], {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    'Request-Id': requestId,
+    ...(retryAfter === undefined ? undefined : { 'Retry-After': retryAfter }),
+  });
+  outgoing.end(text);
 }
 
 function bindings(context: GatewayContext): NodeBindings {

@@ -46,7 +46,11 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** True for the media type itself, whatever its parameters. */
 export function isContentType(context: GatewayContext, mediaType: string): boolean {
-  const stated = context.req.header('content-type') ?? '';
+  return isMediaType(context.req.header('content-type'), mediaType);
+}
+
+/** Whether a `Content-Type` states this media type, whatever its parameters. */
+export function isMediaType(stated = '', mediaType: string): boolean {
   if (stated === mediaType) return true;
   const [found] = stated.split(';');
   return found?.trim().toLowerCase() === mediaType;

@@ -37,23 +37,28 @@ export function refusalResponse(context: GatewayContext, refusal: Refusal): Resp
 export type RequestClock = { readonly clock: () => number; readonly demo: boolean };
 
 /** Gives each request its id and its time. */
-export function useRequestContext(app: OpenAPIHono<GatewayEnv>, { clock, demo }: RequestClock): void {
+export function useRequestContext(app: OpenAPIHono<GatewayEnv>, requestClock: RequestClock): void {
   app.use(async (context, next) => {
     const requestId = requestIdFor(context.req.header('Request-Id'));
     context.set('requestId', requestId);
-    context.set('nowMs', clock());
     context.header('Request-Id', requestId);
-    if (demo) {
-      const stated = readDemoTime(context.req.header('Demo-Time'));
-      if (stated === null) return refusalResponse(context, refuse('field_invalid', 'Demo-Time'));
-      if (stated !== undefined) context.set('nowMs', stated);
-    }
+    const nowMs = readRequestTime(requestClock, context.req.header('Demo-Time'));
+    if (nowMs === null) return refusalResponse(context, refuse('field_invalid', 'Demo-Time'));
+    context.set('nowMs', nowMs);
     await next();
     return undefined;
   });
 }
 
-/** @returns undefined without the header, null when it is no ISO 8601 instant */
-function readDemoTime(text: string | undefined): number | null | undefined {
-  return text === undefined ? undefined : readInstant(text);
+/**
+ * When a request came, ms since the Unix epoch: by the gateway's clock, in a demo as its `Demo-Time` says where it has one.
+ *
+ * @returns null when that is no ISO 8601 instant
+ */
+export function readRequestTime(
+  { clock, demo }: RequestClock,
+  demoTime: string | readonly string[] | undefined,
+): number | null {
+  if (!demo || demoTime === undefined) return clock();
+  return typeof demoTime === 'string' ? readInstant(demoTime) : null;
 }

@@ -36,7 +36,7 @@ export function mountTapBatches(
   app.post(tapBatchesRoute.getRoutingPath(), async (context) => {
     const nowMs = context.get('nowMs');
     const requestId = context.get('requestId');
-    const session = sessions.read(context);
+    const session = sessions.of(context);
     // Somebody of the operator may bring in what a terminal holds that gets no session any more: each record proves itself.
     const isBrought = 'code' in session && (await refuseUnlessOperator(context, database)) === null;
     const refuseWith = (refusal: Refusal, terminalId: string): Response => {

@@ -25,7 +25,7 @@ export function mountTapJudgements(app: OpenAPIHono<GatewayEnv>, parts: TapJudge
   const { judging, intake, sessions, tally } = parts;
   app.post(tapJudgementsRoute.getRoutingPath(), async (context) => {
     const nowMs = context.get('nowMs');
-    const session = sessions.read(context);
+    const session = sessions.of(context);
     if ('code' in session) {
       tally.count(session.code, '', nowMs);
       return refusalResponse(context, session);

@@ -23,7 +23,7 @@ export type TapsParts = {
 export function mountTaps(app: OpenAPIHono<GatewayEnv>, { intake, sessions, tally }: TapsParts): void {
   app.post(tapsRoute.getRoutingPath(), async (context) => {
     const nowMs = context.get('nowMs');
-    const session = sessions.read(context);
+    const session = sessions.of(context);
     const result =
       'code' in session
         ? { ok: false as const, refusal: session }

@@ -179,7 +179,7 @@ export function readTerminal(
   sessions: TerminalSessions,
   findPlacement: TerminalRoutesParts['findPlacement'],
 ): TerminalPlacement | Refusal {
-  const session = sessions.read(context);
+  const session = sessions.of(context);
   if ('code' in session) return session;
   const placement = findPlacement(session.terminalId);
   if (placement === null) return refuse('terminal_unknown');

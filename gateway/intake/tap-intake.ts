@@ -134,7 +134,12 @@ export class TapIntake {
     return new Promise((resolve, reject) => {
       const admit = (): void => {
         try {
-          const orders = read().map(({ bytes, sender, nowMs }): TapOrder => ({ bytes, sender, nowMs, ...BACKLOG }));
+          const orders = read().map(({ bytes, sender, nowMs }): TapOrder => ({
+            bytes,
+            sender,
+            nowMs,
+            ...BACKLOG,
+          }));
           if (orders.length === 0) resolve([]);
           else this.#admit(orders, resolve);
         } catch (fault) {

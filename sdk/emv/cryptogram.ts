@@ -187,12 +187,7 @@ export function verifyCryptogram(
   if (!input.ok) return input;
   const atc = objects.get('9F36');
   if (atc === undefined) return failed('input_missing', '9F36');
-  const expected = makeCryptogram(
-    keys.algorithm,
-    transactionKey(keys, atc),
-    input.data,
-    version.padding,
-  );
+  const expected = makeCryptogram(keys.algorithm, transactionKey(keys, atc), input.data, version.padding);
   return timingSafeEqual(expected, cryptogram) ? { ok: true } : failed('cryptogram_mismatch', '9F26');
 }
 
