@@ -17,7 +17,7 @@ function bearerToken(header: string | undefined): string | Refusal<'token_missin
 const SESSIONS_MAX = 50_000;
 
 /**
- * Whose session sends a request. A token that has proven genuine is remembered by its text: the same one comes with every tap
+ * Whose session sends a request. A token that has proven genuine is remembered by its header: the same one comes with every tap
  * of an hour, and checking it anew costs as much as reading the request.
  */
 export class TerminalSessions {
@@ -35,21 +35,22 @@ export class TerminalSessions {
 
   /** @param header `Authorization`. @refuses token_missing, token_invalid */
   read(header: string | undefined, nowMs: number): SessionClaim | Refusal<'token_missing' | 'token_invalid'> {
-    const token = bearerToken(header);
-    if (typeof token !== 'string') return token;
-    const claim = this.#genuine.get(token) ?? this.#check(token);
-    if (claim === null || nowMs >= claim.expiresAtMs) return refuse('token_invalid');
-    return claim;
+    if (header === undefined) return refuse('token_missing');
+    const claim = this.#genuine.get(header) ?? this.#check(header);
+    if ('code' in claim) return claim;
+    return nowMs >= claim.expiresAtMs ? refuse('token_invalid') : claim;
   }
 
-  #check(token: string): SessionClaim | null {
+  #check(header: string): SessionClaim | Refusal<'token_missing' | 'token_invalid'> {
+    const token = bearerToken(header);
+    if (typeof token !== 'string') return token;
     const claim = readSessionToken(this.#keys.sessionTokenKey(), token);
-    if ('code' in claim) return null;
+    if ('code' in claim) return claim;
     if (this.#genuine.size >= SESSIONS_MAX) {
       const [oldest] = this.#genuine.keys();
       if (oldest !== undefined) this.#genuine.delete(oldest);
     }
-    this.#genuine.set(token, claim);
+    this.#genuine.set(header, claim);
     return claim;
   }
 }

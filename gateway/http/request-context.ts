@@ -19,9 +19,15 @@ export type GatewayContext = Context<GatewayEnv>;
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
+/** Ours begin with what no other process and no other start has; a UUID for each costs a request three microseconds. */
+const OWN_IDS = randomUUID();
+let ownIds = 0;
+
 /** The peer's own id where it is one that can be logged, else a new one. */
 export function requestIdFor(given: string | readonly string[] | undefined): string {
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+  if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+  ownIds += 1;
+  return `${OWN_IDS}.${ownIds}`;
 }
 
 /** Answers with the refusal. Every error of the gateway leaves through here. */

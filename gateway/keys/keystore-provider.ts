@@ -1,3 +1,4 @@
+import { hex } from '@tapgate/sdk/emv/hex';
 import { sm2Sign } from '@tapgate/sdk/gm/sm2';
 import { hmacSm3, HmacSm3Key } from '@tapgate/sdk/gm/sm3';
 import {
@@ -12,8 +13,7 @@ import type { KeyMaterial, Keystore } from './keystore.ts';
 import { openBox, sealBox } from './sealed-box.ts';
 
 const ASCII = new TextEncoder();
-/** 16 bytes. */
-const PAN_TOKEN_DIGITS = 32;
+const PAN_TOKEN_BYTES = 16;
 const VERSION_BYTES = 4;
 
 /** The key provider over a keystore that is open in memory. */
@@ -23,6 +23,10 @@ export class KeystoreProvider implements KeyProvider {
   readonly #panToken: HmacSm3Key;
   readonly #links = new Map<number, SigningKeyLink>();
   readonly #terminalMac: KeyMaterial;
+  readonly #issuerKeys = {
+    ac: new Map<string, Uint8Array | null>(),
+    mac: new Map<string, Uint8Array | null>(),
+  };
 
   /** @throws KeyFault when a key of the gateway itself is missing */
   constructor(keystore: Keystore) {
@@ -33,7 +37,7 @@ export class KeystoreProvider implements KeyProvider {
 
   panToken(panDigits: string): PanToken {
     if (!/^\d{12,19}$/.test(panDigits)) throw new RangeError('a PAN is 12 to 19 digits');
-    return this.#panToken.tagHex(Buffer.from(panDigits, 'latin1')).slice(0, PAN_TOKEN_DIGITS) as PanToken;
+    return hex(this.#panToken.tag(Buffer.from(panDigits, 'latin1')).subarray(0, PAN_TOKEN_BYTES)) as PanToken;
   }
 
   terminalMacKey(terminalId: TerminalId): Uint8Array {
@@ -41,7 +45,13 @@ export class KeystoreProvider implements KeyProvider {
   }
 
   issuerMasterKey(bankId: string, usage: 'ac' | 'mac'): Uint8Array | null {
-    return this.#keystore.find(`issuer-${usage}/${bankId}`)?.secret ?? null;
+    const ofUsage = this.#issuerKeys[usage];
+    let key = ofUsage.get(bankId);
+    if (key === undefined) {
+      key = this.#keystore.find(`issuer-${usage}/${bankId}`)?.secret ?? null;
+      ofUsage.set(bankId, key);
+    }
+    return key;
   }
 
   wrapDataKey(dataKey: Uint8Array): WrappedKey {

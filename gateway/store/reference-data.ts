@@ -6,6 +6,7 @@ import { isoDate, terminalId, type TerminalId } from '@tapgate/sdk/wire/identifi
 import { RAILS, TAP_KINDS } from '@tapgate/sdk/wire/rails';
 import type { Bank } from '../banks/load-banks.ts';
 import type { ClearingProfile } from '../clearing/clearing-profile.ts';
+import { zoneClock } from '../calendar/zone-clock.ts';
 import { BinTable } from '../ingest/bin-table.ts';
 import { msOfDay } from '../ingest/service-date.ts';
 import type { TerminalPlacement } from '../ingest/terminal-placement.ts';
@@ -247,7 +248,8 @@ function placementFrom(
     amountFen: of.amountFen,
     sm2PublicKey: row.sm2PublicKey,
     revokedAtMs: row.revokedAt?.getTime() ?? null,
-    zone: owner.timeZone,
+    // One string for all terminals of a zone, that of the clock: then finding the clock compares no characters.
+    zone: zoneClock(owner.timeZone).zone,
     region: owner.jurisdiction,
     serviceDayStartMs: msOfDay(owner.serviceDayStart),
   };

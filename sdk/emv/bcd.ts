@@ -20,27 +20,36 @@ export function bcdDigits(bytes: Uint8Array): string | null {
   return digits;
 }
 
-/** The digits of format cn without its padding, or null when anything but F follows the digits. */
+/** The digits of format cn without its padding, or null when anything but F follows the digits, or for more than 256 bytes. */
 export function compressedDigits(bytes: Uint8Array): string | null {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0xff) end -= 1;
-  let digits = '';
+  if (end > TEXT.length / 2) return null;
+  let length = 0;
   for (let at = 0; at < end; at++) {
     const byte = bytes[at] ?? 0;
-    const pair = PAIRS[byte];
+    const [high, low] = [byte >> 4, byte & 0x0f];
+    if (high > 9) return null;
+    TEXT[length++] = ZERO + high;
+    if (low <= 9) TEXT[length++] = ZERO + low;
     // The last digit may share its byte with the first F.
-    if (pair !== undefined) digits += pair;
-    else if (at === end - 1 && (byte & 0x0f) === 0x0f && byte >> 4 <= 9) digits += String(byte >> 4);
-    else return null;
+    else if (at !== end - 1 || low !== 0x0f) return null;
   }
-  return digits;
+  return TEXT.toString('latin1', 0, length);
 }
+
+const ZERO = 0x30;
+/** Put together here and made a text at once: one that is made of pieces is flattened when it is first looked at. */
+const TEXT = Buffer.allocUnsafeSlow(512);
 
 /** The number that a value of format n writes, or null when it is none or above 2^53. */
 export function bcdNumber(bytes: Uint8Array): number | null {
-  const digits = bcdDigits(bytes);
-  if (digits === null) return null;
-  const value = Number(digits === '' ? '0' : digits);
+  let value = 0;
+  for (const byte of bytes) {
+    const [high, low] = [byte >> 4, byte & 0x0f];
+    if (high > 9 || low > 9) return null;
+    value = value * 100 + high * 10 + low;
+  }
   return Number.isSafeInteger(value) ? value : null;
 }
 

@@ -16,9 +16,22 @@ function fullYear(twoDigits: string): string {
   return (Number(twoDigits) < 50 ? '20' : '19') + twoDigits;
 }
 
+/** Dates by their bytes as one number: those of one day's cards are few, and of all that a card can name there are 36,525. */
+const CARD_DATES = new Map<number, IsoDate>();
+
 /** A date YYMMDD of three BCD bytes (5F24, 5F25, 9A); null when it is no date of the calendar. */
 export function parseCardDate(bytes: Uint8Array): IsoDate | null {
-  const digits = bytes.length === 3 ? bcdDigits(bytes) : null;
+  if (bytes.length !== 3) return null;
+  const name = ((bytes[0] ?? 0) << 16) | ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0);
+  const known = CARD_DATES.get(name);
+  if (known !== undefined) return known;
+  const date = readCardDate(bytes);
+  if (date !== null) CARD_DATES.set(name, date);
+  return date;
+}
+
+function readCardDate(bytes: Uint8Array): IsoDate | null {
+  const digits = bcdDigits(bytes);
   if (digits === null) return null;
   const year = fullYear(digits.slice(0, 2));
   const month = digits.slice(2, 4);

@@ -10,7 +10,6 @@ export interface Sm3Provider {
   /** SM3 of one message, 32 bytes. */
   digest(message: Uint8Array): Uint8Array;
   /** The same as upper-case hex. */
-  digestHex(message: Uint8Array): string;
 }
 
 export interface Sm4Provider {

@@ -21,7 +21,6 @@ test(`SM3 agrees on 600 random messages (TAPGATE_SEED=${seed})`, () => {
   for (let round = 0; round < 600; round++) {
     const message = random.bytes(round < 200 ? round : random.below(2000));
     assert.equal(hex(native3.digest(message)), hex(oracle3.digest(message)), `${message.length} bytes`);
-    assert.equal(native3.digestHex(message), oracle3.digestHex(message), `${message.length} bytes`);
   }
 });
 

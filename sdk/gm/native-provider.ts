@@ -40,7 +40,6 @@ export const nativeProviders: GmProviders = {
     name: 'node:crypto',
     // As text of one character a byte: a buffer of Node's own is memory outside the heap, twice as dear to make and again to collect.
     digest: (message) => bytesOfBinary(hash('sm3', message, 'binary')),
-    digestHex: (message) => hash('sm3', message, 'hex').toUpperCase(),
   },
   sm4: {
     name: 'node:crypto',

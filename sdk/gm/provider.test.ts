@@ -18,7 +18,7 @@ const withoutSm: GmProviders = {
     sign: unavailable,
     publicKeyOf: unavailable,
   },
-  sm3: { name: 'node:crypto', digest: unavailable, digestHex: unavailable },
+  sm3: { name: 'node:crypto', digest: unavailable },
   sm4: { name: 'node:crypto', ecb: unavailable, cbc: unavailable, ctr: unavailable },
 };
 
@@ -50,7 +50,7 @@ test('a Node without SM algorithms falls back to sm-crypto for each, and the rep
 test('an implementation that answers wrongly is not used, and only that one', () => {
   const wrongSm3: GmProviders = {
     ...nativeProviders,
-    sm3: { name: 'node:crypto', digest: () => new Uint8Array(32), digestHex: () => '00'.repeat(32) },
+    sm3: { name: 'node:crypto', digest: () => new Uint8Array(32) },
   };
   const chosen = chooseGmProviders(wrongSm3, smCryptoProviders);
   assert.equal(chosen.sm3.name, 'sm-crypto');

@@ -21,10 +21,8 @@ const same = (actual: Uint8Array, expectedHex: string): boolean =>
 
 export function selfTestSm3(provider: Sm3Provider): SelfTestResult {
   return judge(() =>
-    SM3_KNOWN_ANSWERS.every(
-      ({ messageHex, digestHex }) =>
-        same(provider.digest(bytes(messageHex)), digestHex) &&
-        provider.digestHex(bytes(messageHex)) === digestHex.toUpperCase(),
+    SM3_KNOWN_ANSWERS.every(({ messageHex, digestHex }) =>
+      same(provider.digest(bytes(messageHex)), digestHex),
     ),
   );
 }

@@ -45,7 +45,7 @@ function digestOf(prefixed: Uint8Array): Uint8Array {
 }
 
 export const smCryptoProviders: GmProviders = {
-  sm3: { name: 'sm-crypto', digest: digestOf, digestHex: (message) => smCrypto.sm3(message).toUpperCase() },
+  sm3: { name: 'sm-crypto', digest: digestOf },
   sm4: {
     name: 'sm-crypto',
     ecb: (direction, key, data) =>

@@ -1,4 +1,3 @@
-import { hex } from '../emv/hex.ts';
 import { gm } from './provider.ts';
 import { SM3_BLOCK_BYTES, sm3From, sm3StateAfter, type Sm3State } from './sm3-compression.ts';
 
@@ -8,11 +7,6 @@ export const SM3_BYTES = 32;
 /** SM3 of the concatenation of the parts: 32 bytes. */
 export function sm3(...parts: Uint8Array[]): Uint8Array {
   return gm.sm3.digest(joined(parts, 0));
-}
-
-/** SM3 of one message as upper-case hex: what is compared and stored needs no bytes. */
-export function sm3Hex(message: Uint8Array): string {
-  return gm.sm3.digestHex(message);
 }
 
 /**
@@ -47,14 +41,6 @@ export class HmacSm3Key {
     if (short !== null) return short;
     this.#hashInner(parts);
     return gm.sm3.digest(OUTER);
-  }
-
-  /** The same as upper-case hex. */
-  tagHex(...parts: Uint8Array[]): string {
-    const short = this.#shortTag(parts);
-    if (short !== null) return hex(short);
-    this.#hashInner(parts);
-    return gm.sm3.digestHex(OUTER);
   }
 
   #shortTag(parts: Uint8Array[]): Uint8Array | null {

@@ -31,8 +31,11 @@ export class ObjectTable implements DataObjects {
 
   /** The length of a value, without a view of it. */
   lengthOf(tag: string): number | undefined {
-    const place = this.#places[this.#indexOf(tagNumber(tag))];
-    return place === undefined ? undefined : (place % OFFSETS) - (Math.floor(place / OFFSETS) % OFFSETS);
+    const index = this.#indexOf(tagNumber(tag));
+    // Asked of an array, -1 is the name of a property, and looked up as one.
+    if (index < 0) return undefined;
+    const place = this.#places[index] ?? 0;
+    return (place % OFFSETS) - (Math.floor(place / OFFSETS) % OFFSETS);
   }
 
   #indexOf(tag: number): number {

@@ -138,7 +138,9 @@ const CARD_RECORD_TAG = 0xe5;
 export function parseTapRecord(bytes: Uint8Array): ParsedTapRecord | UnreadableTapRecord {
   if (bytes.length > RECORD_BYTES_MAX) return { ok: false, refusal: refuse('record_too_large', 'E1') };
   const walked = walkTapRecord(bytes);
-  return walked === null ? judgeObjects(bytes) : { ok: true, ...walked };
+  if (walked === null) return judgeObjects(bytes);
+  const { record, macInput, mac } = walked;
+  return { ok: true, record, macInput, mac };
 }
 
 /** Object by object against the layout, for a record that has a fault: the first field that does not fit is the one named. */
