@@ -256,7 +256,7 @@ class Bench {
       this.#say(`bulk ${profile}: ${describePath(figures)}`);
       return figures;
     };
-    // As long as the rehearsal of a live path at least, for what is compiled meanwhile is compiled beside what is measured.
+    // As many taps as a live path is rehearsed with, as far as there are cards: what is not compiled by then is compiled beside what is measured.
     const rehearsed = Math.min(this.#cold, Math.ceil((livePerS * REHEARSAL_SECONDS) / 2));
     return this.#withTarget(gatewayOf(profile, this.#order), measure, async ({ port }) => {
       await this.#bulk({ port, from: 0, count: rehearsed });

@@ -150,6 +150,40 @@ describe('a live tap on node’s own HTTP', () => {
     assert.deepEqual([orders.splice(0).length, faults.length], [1, 0]);
   });
 
+  test('whose sender goes away before the answer is there harms nobody', async () => {
+    let answer: (result: TapResult) => void = () => undefined;
+    next = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const socket = connect(port, '127.0.0.1');
+    await new Promise((resolve) => socket.once('connect', resolve));
+    socket.write(
+      'POST /v1/taps HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer genuine\r\nContent-Type: application/json\r\n' +
+        `Content-Length: ${BODY.length}\r\n\r\n${BODY}`,
+    );
+    const deadline = performance.now() + 5_000;
+    while (orders.length === 0 && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(orders.splice(0).length, 1);
+    const connections = (): Promise<number> =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => {
+          if (error === null) resolve(count);
+          else reject(error);
+        });
+      });
+    const before = await connections();
+    socket.resetAndDestroy();
+    while ((await connections()) >= before && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.ok((await connections()) < before, 'the server knows that the sender is gone');
+    answer(ACCEPTED);
+    next = () => Promise.resolve(ACCEPTED);
+    assert.equal((await send()).status, 200);
+    assert.deepEqual([orders.splice(0).length, faults.length], [1, 0]);
+  });
+
   test('may come in pieces, many of them on one connection', async () => {
     const socket = connect(port, '127.0.0.1');
     let heard = '';

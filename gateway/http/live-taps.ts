@@ -27,7 +27,7 @@ type TapHead = Omit<TapOrder, 'bytes'> & {
 
 /**
  * `POST /v1/taps` in the form in which terminals send it, answered on node's own HTTP: the way through router, middleware and fetch's
- * objects is a fifth of all that a live tap costs the thread that answers (bench/README.md). Whatever is not of that form, and every
+ * objects is a sixth of all that a live tap costs the thread that answers (bench/README.md). Whatever is not of that form, and every
  * refusal that the head of a request is enough for, is the app's, so that each is decided in one place.
  */
 export class LiveTaps {
@@ -83,9 +83,10 @@ export class LiveTaps {
   }
 
   async #accept({ sender, nowMs, budgetMs, lane }: TapHead, body: Buffer): Promise<TapResult> {
-    const decoded = readTapBody(body);
-    if (!decoded.ok) return { ok: false, refusal: decoded.refusal, terminalId: sender };
+    // Nobody behind this catches what is thrown: a fault is answered here, as the app answers it.
     try {
+      const decoded = readTapBody(body);
+      if (!decoded.ok) return { ok: false, refusal: decoded.refusal, terminalId: sender };
       return await this.#parts.intake.accept({ bytes: decoded.bytes, sender, nowMs, budgetMs, lane });
     } catch (fault) {
       this.#parts.onFault(fault);

@@ -106,7 +106,7 @@ export function writeJson(outgoing: ServerResponse, body: object, requestId: str
   outgoing.end(text);
 }
 
-/** Answers with a refusal of what a terminal sent under its session. */
+/** Answers with a refusal where there is no app; one for want of a token needs a header more, and is the app's (request-context.ts). */
 export function writeRefusal(outgoing: ServerResponse, refusal: Refusal, requestId: string): void {
   const text = JSON.stringify(errorBody(refusal, requestId));
   const retryAfter = RETRY_AFTER_S[refusal.code];

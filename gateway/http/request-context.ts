@@ -30,7 +30,7 @@ export function requestIdFor(given: string | readonly string[] | undefined): str
   return `${OWN_IDS}.${ownIds}`;
 }
 
-/** Answers with the refusal. Every error of the gateway leaves through here. */
+/** Answers with the refusal. Every error of the app leaves through here; what is refused in front of it, through `writeRefusal` (node-exchange.ts). */
 export function refusalResponse(context: GatewayContext, refusal: Refusal): Response {
   const headers: Record<string, string> = {};
   if (refusal.code === 'token_missing' || refusal.code === 'token_invalid')

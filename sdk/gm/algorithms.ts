@@ -9,7 +9,6 @@ export interface Sm3Provider {
   readonly name: GmProviderName;
   /** SM3 of one message, 32 bytes. */
   digest(message: Uint8Array): Uint8Array;
-  /** The same as upper-case hex. */
 }
 
 export interface Sm4Provider {
